@@ -1,0 +1,165 @@
+"""How does an agent declare its state, and how does one rule run for one agent or for all of them?
+
+A column is declared on a class (`cash = Real("USD m", "cash at bank")`) and lives in `model.columns` as an array,
+agents first, replications last: `(n, R)`, or `(n, G, R)` for a column over generations. An instance looks at some
+rows: a Mesa agent at its own row, `Miner.every(model)` at all miners, `Lender.at(model, index)` at the rows that an
+edge list names. A rule is written once, in arithmetic that does not care which of the three it meets.
+
+Reading gives a read-only array, so `self.cash -= x` is refused by numpy; writing `self.cash = x` fills the rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from types import EllipsisType
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+Array = NDArray[np.float64]
+Index = NDArray[np.intp]
+Where = int | slice | Index | EllipsisType
+
+
+class Real:
+    """A declared column: its unit, its meaning and the axes between agent and replication."""
+
+    def __init__(self, unit: str, meaning: str, *, over: tuple[str, ...] = (), fixed: bool = False) -> None:
+        self.unit, self.meaning, self.over, self.fixed = unit, meaning, over, fixed
+        self.name = ""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, view: Rows | None, owner: type) -> Any:
+        if view is None:
+            return self
+        seen = view.model.columns[view.family, self.name][view.where]
+        seen.flags.writeable = False
+        return seen
+
+    def __set__(self, view: Rows, value: Array | float) -> None:
+        view.model.columns[view.family, self.name][view.where] = value
+
+
+class Rows:
+    """Some rows of one family of columns."""
+
+    family: ClassVar[str]
+    kind: ClassVar[str]
+    model: Any
+    where: Where
+
+    @classmethod
+    def _view(cls, model: Any, where: Where) -> Self:
+        view = object.__new__(cls)
+        view.model, view.where = model, where
+        return view
+
+    @classmethod
+    def every(cls, model: Any) -> Self:
+        """A view of all rows of this kind."""
+        return cls._view(model, model.columns.spans[cls.kind])
+
+    @classmethod
+    def at(cls, model: Any, index: Index) -> Self:
+        """A view of the rows that `index` names, one row per entry (reading only)."""
+        return cls._view(model, index)
+
+    @classmethod
+    def declared(cls) -> Iterator[Real]:
+        """Every column declared on the class and its parents."""
+        seen: set[str] = set()
+        for part in cls.__mro__:
+            for name, column in vars(part).items():
+                if isinstance(column, Real) and name not in seen:
+                    seen.add(name)
+                    yield column
+
+
+class Columns:
+    """All numbers of a run: `(family, name)` to an array whose last axis is the replication."""
+
+    def __init__(self, spans: dict[str, slice | EllipsisType]) -> None:
+        self.spans = spans
+        self.arrays: dict[tuple[str, str], Array] = {}
+        self.fixed: set[tuple[str, str]] = set()
+
+    def __getitem__(self, key: tuple[str, str]) -> Array:
+        return self.arrays[key]
+
+    def declare(self, cls: type[Rows], shape: tuple[int, ...], axes: dict[str, int], paths: int) -> None:
+        """Every column of `cls` exists and is zero; a fixed one is `(…, 1)`."""
+        for column in cls.declared():
+            key = (cls.family, column.name)
+            if key not in self.arrays:
+                inner = tuple(axes[axis] for axis in column.over)
+                self.arrays[key] = np.zeros((*shape, *inner, 1 if column.fixed else paths))
+                if column.fixed:
+                    self.fixed.add(key)
+
+    def take(self, paths: Index) -> Columns:
+        """A copy that holds only these replications."""
+        part = Columns(self.spans)
+        part.fixed = self.fixed
+        part.arrays = {
+            key: array if key in self.fixed else np.ascontiguousarray(array[..., paths])
+            for key, array in self.arrays.items()
+        }
+        return part
+
+    def put(self, paths: Index, part: Columns) -> None:
+        """The replications of `part` stand here again."""
+        for key, array in part.arrays.items():
+            if key not in self.fixed:
+                self.arrays[key][..., paths] = array
+
+
+class Link:
+    """Edges seen from one end: `index[e]` is the agent at that end of edge e; sums run in edge order.
+
+    A sparse product with ones adds one edge after the other for every replication, so the bits do not depend on
+    how many replications stand side by side (numpy's own sum does: it adds pairwise when the axis is contiguous).
+    """
+
+    def __init__(self, index: Index, size: int) -> None:
+        self.index, self.size = index, size
+        edges = len(index)
+        self._ones = sparse.csr_array(
+            (np.ones(edges), (index, np.arange(edges))), shape=(size, edges)
+        )
+
+    def sum(self, values: Array) -> Array:
+        """Per agent, the sum of `values` over its edges: `(E, …, R)` to `(size, …, R)`."""
+        flat = values.reshape(len(self.index), -1)
+        summed: Array = np.asarray(self._ones @ flat)
+        return summed.reshape(self.size, *values.shape[1:])
+
+
+_ALL: dict[int, Link] = {}
+
+
+def ordered_sum(values: Array) -> Array:
+    """The sum over the first axis, added in row order: `(n, …, R)` to `(…, R)`."""
+    size = values.shape[0]
+    if size not in _ALL:
+        _ALL[size] = Link(np.zeros(size, dtype=np.intp), 1)
+    summed: Array = _ALL[size].sum(values)[0]
+    return summed
+
+
+def over_generations(values: Array) -> Array:
+    """The sum over the generation axis, added newest last: `(…, G, R)` to `(…, R)`."""
+    summed: Array = values[..., 0, :].copy()
+    for generation in range(1, values.shape[-2]):
+        summed += values[..., generation, :]
+    return summed
+
+
+def ratio(part: Array | float, whole: Array | float, empty: float = 0.0) -> Array:
+    """`part / whole`, and `empty` where the whole is not positive."""
+    positive = np.greater(whole, 0.0)
+    divided: Array = np.where(positive, np.divide(part, np.where(positive, whole, 1.0)), empty)
+    return divided

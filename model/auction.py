@@ -1,0 +1,99 @@
+"""At which price does a lot of machines clear, who buys how many, and what stays unsold?
+
+A uniform-price call auction: demand `D(p) = sum_j min(q_j, b_j / p) 1[v_j >= p]` falls in p, supply
+`S(p) = sum_k a_k 1[r_k <= p]` rises. The price is where they cross; it is found at the kinks and, between two kinks, as
+`b / (S - a)`: exact, without iteration. Where demand is short even at the lowest reserve, that reserve is the price and
+asks at it are rationed; what finds no bid stays unsold.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from nobid.agents.state import Array, ordered_sum, ratio
+
+
+@dataclass(frozen=True)
+class Cleared:
+    """Price (R,), 0 where nothing was traded; units bought per bid (J, R) and sold per ask (K, R)."""
+
+    price: Array
+    bought: Array
+    sold: Array
+
+
+def call_auction(limit: Array, quantity: Array, budget: Array, ask: Array, reserve: Array) -> Cleared:
+    """The auction of one generation on every path is cleared.
+
+    `limit` (J, R) USD a unit, `quantity` (J, R) units, `budget` (J, R) USD, `ask` (K, R) units, `reserve` (K, R) USD.
+    A bid at exactly the price shares what is left pro rata with its equals; so does an ask at exactly the price.
+    """
+    quantity = np.where((limit > 0.0) & (budget > 0.0), np.maximum(quantity, 0.0), 0.0)
+    budget = np.where(quantity > 0.0, budget, 0.0)
+    price = _crossing(limit, quantity, budget, ask, reserve)
+    affordable = np.minimum(quantity, ratio(budget, price))
+    ahead = np.where((limit > price) & (price > 0.0), affordable, 0.0)
+    level = np.where((limit == price) & (price > 0.0), affordable, 0.0)
+    sure = np.where(reserve < price, ask, 0.0)
+    margin = np.where((reserve == price) & (price > 0.0), ask, 0.0)
+    supply = ordered_sum(sure) + ordered_sum(margin)
+    traded = np.minimum(ordered_sum(ahead) + ordered_sum(level), supply)
+    bought = _ration(ahead, level, traded)
+    sold = _ration(sure, margin, traded)
+    return Cleared(np.where(traded > 0.0, price, 0.0), bought, sold)
+
+
+def _ration(first: Array, marginal: Array, traded: Array) -> Array:
+    """`traded` is shared: `first` in full (pro rata if even they exceed it), the marginal ones pro rata with the rest."""
+    inner, outer = ordered_sum(first), ordered_sum(marginal)
+    return first * np.minimum(ratio(traded, inner), 1.0) + marginal * np.clip(
+        ratio(traded - inner, outer), 0.0, 1.0
+    )
+
+
+def _crossing(limit: Array, quantity: Array, budget: Array, ask: Array, reserve: Array) -> Array:
+    """The highest price at which demand covers supply, or the reserve at which supply first exceeds demand."""
+    spent_out = np.minimum(ratio(budget, quantity), limit)  # below this price quantity binds, above it the budget
+    offered = np.where(ask > 0.0, reserve, np.inf)
+    # going down in price: at its limit a bid enters with its budget, at `spent_out` it turns into its quantity
+    kink = np.concatenate([limit, spent_out, np.where(np.isfinite(offered), offered, 0.0)])
+    none = np.zeros_like(quantity)
+    flat = np.concatenate([none, quantity, np.zeros_like(ask)])
+    sloped = np.concatenate([budget, -budget, np.zeros_like(ask)])
+    supply_drop = np.concatenate([none, none, ask])
+    order = np.argsort(-kink, axis=0, kind="stable")
+    kink = np.take_along_axis(kink, order, axis=0)
+    a = np.add.accumulate(np.take_along_axis(flat, order, axis=0), axis=0)
+    b = np.maximum(np.add.accumulate(np.take_along_axis(sloped, order, axis=0), axis=0), 0.0)
+    total = ordered_sum(ask)
+    left = total - np.add.accumulate(np.take_along_axis(supply_drop, order, axis=0), axis=0)
+    return _first_cover(kink, a, b, left, total)
+
+
+def _first_cover(kink: Array, a: Array, b: Array, left: Array, total: Array) -> Array:
+    """Walk the kinks downwards: `a + b/p` just below kink i against supply on [kink i+1, kink i).
+
+    Supply at the kink itself still counts the asks whose reserve equals it, so the walk looks at three places: the
+    kink (demand of the bids above and at it, supply before its asks leave), and the open interval below it.
+    """
+    tiny = 1e-12 * np.maximum(total, 1.0)
+    below = np.concatenate([kink[1:], np.zeros((1, kink.shape[1]))])
+    positive = kink > 0.0
+    with np.errstate(divide="ignore", invalid="ignore"):
+        at_kink = np.where(positive, a + b / kink, np.inf)
+        inside = np.where(left - a > tiny, b / (left - a), np.inf)
+    before = np.concatenate([total[np.newaxis], left[:-1]])
+    # supply that has left by the time the price is just below kink i
+    covered_here = positive & (at_kink >= before - tiny) & (before > tiny)
+    # asks at this kink leave below it: if demand covers what remains but not what stood, the kink is a reserve price
+    drops = positive & (at_kink >= left - tiny) & (before > tiny) & (left < before - tiny)
+    crossing = positive & (left > tiny) & (inside >= below)
+    hit = covered_here | drops | crossing
+    first = np.argmax(hit, axis=0)
+    paths = np.arange(kink.shape[1])
+    at = covered_here[first, paths] | drops[first, paths]
+    price = np.where(at, kink[first, paths], np.minimum(inside[first, paths], kink[first, paths]))
+    none: Array = np.where(hit.any(axis=0) & (total > 0.0), price, 0.0)
+    return none

@@ -1,0 +1,262 @@
+"""Who pays whom for what, and does it add up?
+
+Every payment has a payer and a payee; stocks change only through the verbs here. Flows are added up apart from the
+stocks, in the transactions-flow matrix and per agent, and `close` compares the two every month of every path.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nobid.agents.borrower import Borrower
+from nobid.agents.buyer import GPUBuyer
+from nobid.agents.state import Array, Link, ordered_sum
+from nobid.model.fleet import all_units
+
+if TYPE_CHECKING:
+    from nobid.model.system import ComputeCreditModel
+
+TOLERANCE = 1e-9  # of the account's own turnover or stock, and in USD million below one
+SECTORS = (
+    "miners", "neo-clouds", "lenders", "buyers", "estates", "vendor", "power and staff", "outside landlords",
+    "coin market", "compute users", "capital market", "liquidators", "public",
+)  # fmt: skip
+CASH_ROWS = (
+    "spot rent", "offtake rent", "customer prepayment", "other income", "compute sales", "hosting rent", "opex",
+    "site rent", "coins sold", "draws", "interest", "fees", "principal", "sweep", "margin", "warehouse out",
+    "warehouse in", "warehouse interest", "funding in", "funding out", "funding cost", "other assets", "dividends",
+    "equity issued", "convertibles issued", "capex", "used machines", "repo out", "repo in", "repo interest",
+    "move-in", "acquisition funding", "sites sold", "liquidation cost", "recoveries", "damages", "estate opened",
+    "residual to owners", "public lines",
+)  # fmt: skip
+DEBT_ROWS = ("drawn", "issued", "repaid", "converted", "seized", "to claims")
+
+
+@dataclass(frozen=True)
+class Account:
+    """Where a leg lands: an agents' cash column, reached directly or along edges, or a sector outside."""
+
+    name: str
+    family: str = ""
+    column: str = ""
+    link: Link | None = None
+    sector: int = -1
+
+    def along(self, link: Link) -> Account:
+        """The same cash column, reached along edges."""
+        return Account(self.name, self.family, self.column, link, self.sector)
+
+
+OUTSIDE = {name: Account(name, sector=SECTORS.index(name)) for name in SECTORS[5:]}
+BORROWER = Account("borrowers", "borrower", "cash")
+ESTATE = Account("estates", "borrower", "estate_cash", sector=SECTORS.index("estates"))
+LENDER = Account("lenders", "lender", "cash", sector=SECTORS.index("lenders"))
+BUYER = Account("buyers", "buyer", "cash", sector=SECTORS.index("buyers"))
+VENDOR, POWER, LANDLORDS = OUTSIDE["vendor"], OUTSIDE["power and staff"], OUTSIDE["outside landlords"]
+COIN_MARKET, USERS, CAPITAL = OUTSIDE["coin market"], OUTSIDE["compute users"], OUTSIDE["capital market"]
+LIQUIDATORS = OUTSIDE["liquidators"]
+CASH_STOCKS = (BORROWER, ESTATE, LENDER, BUYER)
+
+
+class Books:
+    """The flows of one month. Arrays stand in `model.columns` under "books", so that they travel with the paths."""
+
+    def __init__(self, m: ComputeCreditModel, paths: int) -> None:
+        self._m = m
+        arrays = m.columns.arrays
+        arrays["books", "matrix"] = np.zeros((len(CASH_ROWS), len(SECTORS), paths))
+        arrays["books", "turnover"] = np.zeros((len(CASH_ROWS), paths))
+        for account in CASH_STOCKS:
+            for prefix in ("flow", "open"):
+                stock = arrays[account.family, account.column]
+                arrays["books", f"{prefix}.{account.name}"] = np.zeros(stock.shape)
+        arrays["books", "debt"] = np.zeros((len(DEBT_ROWS), paths))
+        arrays["books", "debt_flow"] = np.zeros(arrays["facility", "drawn"].shape)
+        for name in ("debt_open", "funding_open", "warehouse_open", "repo_open", "coins_open", "coins_flow", "repo_flow"):
+            arrays["books", name] = np.zeros(arrays["facility", "drawn"].shape if name == "debt_open" else paths)
+        for name in ("units_open", "units_flow"):
+            arrays["books", name] = np.zeros((len(m.hardware.names), paths))
+
+    def _of(self, name: str) -> Array:
+        array: Array = self._m.columns["books", name]
+        return array
+
+    def pay(self, row: str, payer: Account, payee: Account, amount: Array) -> None:
+        """`amount` (USD million, one row per edge or agent of the accounts) has left the payer and reached the payee."""
+        self.settle(row, payer, amount, payee, amount)
+
+    def settle(self, row: str, payer: Account, paid: Array, payee: Account, received: Array) -> None:
+        """Many have paid many: `paid` and `received` stand by their own account's rows and have the same total."""
+        gone, come = -paid, received + 0.0
+        number = CASH_ROWS.index(row)
+        self._leg(number, payer, gone)
+        self._leg(number, payee, come)
+
+    def _leg(self, row: int, account: Account, amount: Array) -> None:
+        matrix = self._of("matrix")[row]
+        if not account.family:
+            total = ordered_sum(amount) if amount.ndim > 1 else amount
+            matrix[account.sector] += total
+            self._of("turnover")[row] += np.abs(total)
+            return
+        each = account.link.sum(amount) if account.link else amount
+        stock = self._m.columns[account.family, account.column]
+        stock += each
+        self._of(f"flow.{account.name}")[...] += each
+        for sector, part in self._sectors(account, each):
+            matrix[sector] += part
+        self._of("turnover")[row] += ordered_sum(np.abs(each))
+
+    def _sectors(self, account: Account, each: Array) -> Iterator[tuple[int, Array]]:
+        if account.sector >= 0:
+            yield account.sector, ordered_sum(each)
+            return
+        for sector, kind in ((0, "miner"), (1, "neocloud")):
+            rows = each[self._m.columns.spans[kind]]
+            if len(rows):
+                yield sector, ordered_sum(rows)
+
+    def lend(self, amount: Array) -> None:
+        """Lenders have paid `amount` (E, R) to borrowers, who owe it."""
+        links = self._m.links
+        self.pay("draws", LENDER.along(links.lender), BORROWER.along(links.borrower), amount)
+        self._debt("drawn", amount)
+
+    def repay(self, row: str, amount: Array, payer: Account | None = None) -> None:
+        """Borrowers (or whoever pays for them) have paid `amount` (E, R) to lenders and owe that much less."""
+        links = self._m.links
+        self.pay(row, payer or BORROWER.along(links.borrower), LENDER.along(links.lender), amount)
+        self._debt("repaid", -amount)
+
+    def issue(self, amount: Array) -> None:
+        """The capital market's funds have bought notes: lenders of note facilities pay, borrowers owe."""
+        links = self._m.links
+        self.pay("convertibles issued", LENDER.along(links.lender), BORROWER.along(links.borrower), amount)
+        self._debt("issued", amount)
+
+    def cancel(self, row: str, amount: Array) -> None:
+        """Debt of `amount` (E, R) is gone without cash: converted, set against seized collateral, or made a claim."""
+        self._debt(row, -amount)
+
+    def _debt(self, row: str, change: Array) -> None:
+        moved = change + 0.0
+        drawn = self._m.columns["facility", "drawn"]
+        drawn += moved
+        self._of("debt_flow")[...] += moved
+        self._of("debt")[DEBT_ROWS.index(row)] += ordered_sum(moved)
+
+    def move_units(self, giver: tuple[str, str] | None, taker: tuple[str, str] | None, gone: Array, come: Array) -> None:
+        """Machines have changed hands: `gone` per giver's row, `come` per taker's; None is the vendor or the scrapyard."""
+        gone, come = gone + 0.0, come + 0.0
+        if giver is not None:
+            stock = self._m.columns[giver]
+            stock -= gone
+        else:
+            self._of("units_flow")[...] += ordered_sum(come)
+        if taker is not None:
+            stock = self._m.columns[taker]
+            stock += come
+        else:
+            self._of("units_flow")[...] -= ordered_sum(gone)
+
+    def move_coins(self, giver: tuple[str, str] | None, taker: tuple[str, str] | None, gone: Array, come: Array) -> None:
+        """Coins have changed hands; None is the network (mined) or the coin market (sold)."""
+        gone, come = gone + 0.0, come + 0.0
+        if giver is not None:
+            stock = self._m.columns[giver]
+            stock -= gone
+        else:
+            self._of("coins_flow")[...] += ordered_sum(come)
+        if taker is not None:
+            stock = self._m.columns[taker]
+            stock += come
+        else:
+            self._of("coins_flow")[...] -= ordered_sum(gone)
+
+    def repo(self, holders: Borrower | GPUBuyer, column: str, change: Array) -> None:
+        """Repo owed has changed by `change` (rows, R)."""
+        moved = change + 0.0
+        owed = self._m.columns[holders.family, column]
+        owed += moved
+        self._of("repo_flow")[...] += ordered_sum(moved)
+
+    def open_month(self) -> None:
+        """Flows are zero and opening stocks are noted."""
+        m = self._m
+        for name in ("matrix", "turnover", "debt", "debt_flow", "units_flow", "coins_flow", "repo_flow"):
+            self._of(name)[...] = 0.0
+        for account in CASH_STOCKS:
+            self._of(f"flow.{account.name}")[...] = 0.0
+            self._of(f"open.{account.name}")[...] = m.columns[account.family, account.column]
+        self._of("debt_open")[...] = m.columns["facility", "drawn"]
+        for name, stock in self._totals():
+            self._of(name)[...] = stock
+
+    def _totals(self) -> Iterator[tuple[str, Array]]:
+        m = self._m
+        yield "units_open", all_units(m)
+        yield "coins_open", ordered_sum(m.borrowers.coins) + ordered_sum(m.facilities.coins)
+        yield "funding_open", ordered_sum(m.lenders.stable + m.lenders.short + m.lenders.due)
+        yield "warehouse_open", ordered_sum(m.warehouses.drawn)
+        yield "repo_open", ordered_sum(m.borrowers.repo_debt) + ordered_sum(m.buyers.repo_debt)
+
+    def row(self, name: str) -> Array:
+        """The row of the transactions-flow matrix, `(sectors, R)`, USD million."""
+        return self._of("matrix")[CASH_ROWS.index(name)]
+
+    def checks(self) -> Iterator[tuple[str, Array, Array]]:
+        """Every identity as (account, gap, scale), each `(…, R)`."""
+        m = self._m
+        matrix, turnover = self._of("matrix"), self._of("turnover")
+        for number, row in enumerate(CASH_ROWS):
+            yield f"row {row}", ordered_sum(matrix[number]), turnover[number]
+        for account in CASH_STOCKS:
+            cash, start = m.columns[account.family, account.column], self._of(f"open.{account.name}")
+            flow = self._of(f"flow.{account.name}")
+            yield f"cash of {account.name}", cash - start - flow, np.abs(start) + np.abs(cash) + np.abs(flow)
+            gap = ordered_sum(flow) - self._column(account)
+            yield f"column of {account.name}", gap, ordered_sum(turnover)
+        start = self._of("debt_open")
+        yield "facilities", m.facilities.drawn - start - self._of("debt_flow"), start + m.facilities.drawn
+        debt = self._of("debt")
+        lent = -(self.row("draws") + self.row("convertibles issued"))[2]
+        yield "debt drawn", debt[0] + debt[1] - lent, np.abs(lent)
+        yield from self._stock_checks()
+
+    def _column(self, account: Account) -> Array:
+        matrix = self._of("matrix")
+        sectors = (0, 1) if account.sector < 0 else (account.sector,)
+        total = ordered_sum(matrix[:, sectors[0]])
+        for sector in sectors[1:]:
+            total = total + ordered_sum(matrix[:, sector])
+        return total
+
+    def _stock_checks(self) -> Iterator[tuple[str, Array, Array]]:
+        now = dict(self._totals())
+        gap = now["units_open"] - self._of("units_open") - self._of("units_flow")
+        yield "machines", gap, self._of("units_open") + now["units_open"]
+        gap = now["coins_open"] - self._of("coins_open") - self._of("coins_flow")
+        yield "coins", gap, self._of("coins_open") + now["coins_open"]
+        capital = SECTORS.index("capital market")
+        flow = -(self.row("funding in") + self.row("funding out"))[capital]
+        gap = now["funding_open"] - self._of("funding_open") - flow
+        yield "lenders' funding", gap, self._of("funding_open") + np.abs(flow)
+        repo = self._of("repo_flow")
+        yield "repo", now["repo_open"] - self._of("repo_open") - repo, self._of("repo_open") + np.abs(repo)
+
+    def breach(self) -> list[tuple[int, str]]:
+        """The paths (column numbers) whose books do not balance, with the account and the sum that is missing."""
+        found: dict[int, str] = {}
+        for account, gap, scale in self.checks():
+            wide = np.abs(gap) > TOLERANCE * np.maximum(scale, 1.0)
+            wide |= ~np.isfinite(gap)
+            if not wide.any():
+                continue
+            for path in np.flatnonzero(wide.reshape(-1, wide.shape[-1]).any(axis=0)):
+                worst = float(np.max(np.abs(np.nan_to_num(gap[..., path], nan=np.inf))))
+                found.setdefault(int(path), f"{account}: {worst:.6g} does not add up")
+        return sorted(found.items())

@@ -1,0 +1,228 @@
+"""What falls due this month on every facility, what is rolled, converted, waived or called?
+
+Coverage is tested per facility: the income of its pledged machines or sites over its own scheduled service.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nobid.agents.finance import HOURS, MILLION, MONTHS, annuity, discount, level_payment
+from nobid.agents.state import Array, over_generations, ratio
+from nobid.model import repo
+from nobid.model.secondary import depth_price
+
+if TYPE_CHECKING:
+    from nobid.model.system import ComputeCreditModel
+
+AMPLE = 99.0  # coverage where nothing is due
+
+
+def falls_due(m: ComputeCreditModel) -> None:
+    """Interest, amortisation, maturities, cures, fees and sweeps of the month are known; nothing is paid yet."""
+    f = m.facilities
+    f.call_due, f.fee_due, f.call_size, f.call_paid, f.calling = 0.0, 0.0, 0.0, 0.0, 0.0
+    running = m.borrowers.alive[m.edges.borrower] * np.where(f.drawn > 0.0, 1.0, 0.0)
+    f.income = pledged_income(m)
+    f.interest_due = f.drawn * f.rate / MONTHS * running
+    f.principal_due = scheduled_principal(m) * running
+    f.service = f.interest_due + f.principal_due
+    f.coverage = np.where(m.edges.secured > 0.0, cover(f.income, f.service), interest_cover(m))
+    repo.falls_due(m)
+    matures(m, running)
+    tests_covenants(m, running)
+
+
+def cover(income: Array, service: Array) -> Array:
+    """Income over service, and ample where nothing is due."""
+    return np.where(service > 0.0, np.minimum(ratio(income, service), AMPLE), AMPLE)
+
+
+def interest_cover(m: ComputeCreditModel) -> Array:
+    """For notes without collateral: the borrower's earnings over all its interest, `(E, R)`."""
+    interest = m.links.borrower.sum(m.facilities.drawn * m.facilities.rate) / MONTHS
+    return cover(m.borrowers.income, interest)[m.edges.borrower]
+
+
+def pledged_income(m: ComputeCreditModel) -> Array:
+    """What the pledged machines and sites earn after running costs, contract first, USD million a month: `(E, R)`."""
+    f, fit, rental = m.facilities, m.hardware, m.parameters.rental
+    pledge = m.edges.pledge
+    capacity = over_generations(f.units * fit.h100e) * rental.utilisation_cap
+    free = over_generations((m.borrowers.units + m.borrowers.repo_units) * fit.h100e)[m.edges.seller]
+    shares = pledge.shares(capacity, free * rental.utilisation_cap)
+    contracted = pledge.per_facility(shares, m.offtakes.delivered)
+    earned = pledge.per_facility(shares, m.offtakes.revenue)
+    earned = earned * np.minimum(ratio(capacity, contracted, empty=1.0), 1.0)
+    spot = np.maximum(1.0 - ratio(contracted, capacity, empty=1.0), 0.0)
+    machines = over_generations(f.units * m.market.earning) * spot / MILLION
+    cost = over_generations(f.units * fit.kw) * HOURS / MILLION
+    cost = cost * (rental.power_cost + rental.site_cost + rental.staff_cost)
+    return earned + machines - cost + site_income(m)
+
+
+def site_income(m: ComputeCreditModel) -> Array:
+    """Rent of leases and other income, earned by the sites built for them, which are the pledged ones: `(E, R)`."""
+    f, b, hosting = m.facilities, m.borrowers, m.hosting
+    sites = m.links.borrower.sum(f.site_mw)
+    rents = m.links.host.sum(hosting.rent * m.active_leases) + b.other_income * b.alive
+    share: Array = ratio(f.site_mw, sites[m.edges.borrower]) * rents[m.edges.borrower]
+    return share
+
+
+def scheduled_principal(m: ComputeCreditModel) -> Array:
+    """Amortisation by kind: level `B i/(1-(1+i)^-n) - interest`, straight B/n, sweep all spare income, bullet none."""
+    f, kind = m.facilities, m.edges.amortisation[:, np.newaxis]
+    left = np.maximum(f.months_left, 1.0)
+    level = level_payment(f.drawn, f.rate, left) - f.drawn * f.rate / MONTHS
+    sweep = np.where(left <= 1.0, f.drawn, f.income - f.drawn * f.rate / MONTHS)
+    due = np.where(kind == "level", level, np.where(kind == "straight", f.drawn / left, 0.0))
+    due = np.where(kind == "sweep", sweep, due)
+    return np.clip(due, 0.0, f.drawn)
+
+
+def lender_marks(m: ComputeCreditModel) -> Array:
+    """How lenders value a machine, USD: `(G, R)`."""
+    basis = m.parameters.lenders.mark
+    marks: Array = {"market": m.market.mark, "appraisal": m.market.appraisal, "book": m.market.book}[basis]
+    return marks
+
+
+def site_price(m: ComputeCreditModel) -> Array:
+    """What a powered megawatt is worth, USD million: `site_value x sqrt(rent / p_ref)`."""
+    reference = m.parameters.rental.reference_rent
+    priced: Array = m.parameters.hosting.site_value * np.sqrt(m.world.rent / reference)
+    return priced
+
+
+def collateral(m: ComputeCreditModel, marks: Array) -> Array:
+    """What is pledged to every facility at `marks`, coins and sites at theirs, USD million: `(E, R)`."""
+    f = m.facilities
+    pledged: Array = over_generations(f.units * marks) / MILLION
+    return pledged + f.coins * m.world.coin / MILLION + f.site_mw * site_price(m)
+
+
+def loan_to_value(m: ComputeCreditModel, marks: Array) -> Array:
+    """Debt over collateral; for notes without any, the borrower's debt over all its assets at `marks`: `(E, R)`."""
+    f = m.facilities
+    debt = m.links.borrower.sum(f.drawn)
+    firm = ratio(debt, firm_assets(m, marks), empty=AMPLE)[m.edges.borrower]
+    own = ratio(f.drawn, collateral(m, marks), empty=AMPLE)
+    return np.where(m.edges.secured > 0.0, np.minimum(own, AMPLE), firm)
+
+
+def firm_assets(m: ComputeCreditModel, marks: Array) -> Array:
+    """Machines at `marks`, coins, sites and cash of every borrower, USD million: `(n, R)`."""
+    b = m.borrowers
+    machines = over_generations((b.units + b.repo_units) * marks) / MILLION
+    own = b.cash + b.coins * m.world.coin / MILLION + b.site_mw * site_price(m)
+    held: Array = machines + own + m.links.borrower.sum(collateral(m, marks))
+    return held
+
+
+def market_value_of_equity(m: ComputeCreditModel) -> Array:
+    """A multiple of marked machines, less debt, plus sites, coins and cash, USD million: `(n, R)`."""
+    assets = firm_assets(m, m.market.mark)
+    b, f = m.borrowers, m.facilities
+    machines = over_generations((b.units + b.repo_units + m.links.borrower.sum(f.units)) * m.market.mark) / MILLION
+    extra = (m.parameters.debt.equity_multiple - 1.0) * machines
+    valued: Array = assets + extra - m.links.borrower.sum(f.drawn) - b.repo_debt
+    return valued
+
+
+def matures(m: ComputeCreditModel, running: Array) -> None:
+    """Bullets at their end are converted, rolled or due in cash."""
+    f, edges = m.facilities, m.edges
+    ends = running * np.where((edges.amortisation[:, np.newaxis] == "bullet") & (f.months_left <= 1.0), 1.0, 0.0)
+    in_money = np.where(market_value_of_equity(m) > m.borrowers.strike, 1.0, 0.0)[edges.borrower]
+    converts = ends * edges.is_convertible * in_money * (1.0 if m.parameters.debt.convertibles else 0.0)
+    m.record.happened(m, "converted", "borrower", edges.borrower, ("lender", edges.lender), "equity", converts * f.drawn)
+    m.fires("conversion", converts)
+    m.books.cancel("converted", f.drawn * converts)
+    wall = f.drawn * ends * (1.0 - converts)
+    rolled = rolls(m, wall * (1.0 - edges.is_convertible))
+    part = np.where(rolled > 0.0, 1.0, 0.0)
+    spread = m.parameters.funding.spread * m.world.closed
+    f.rate = np.where(part > 0.0, f.contract_rate + spread, f.rate)
+    f.months_left = np.where(part > 0.0, float(m.parameters.debt.roll_months), f.months_left)
+    refused = wall - rolled
+    f.principal_due = np.where(ends > 0.0, np.minimum(refused, f.drawn), f.principal_due)
+    m.fires("roll", rolled)
+    m.fires("roll refused", refused * (1.0 - edges.is_convertible))
+    m.fires("convertible due in cash", refused * edges.is_convertible)
+    m.record.happened(m, "maturity due", "lender", edges.lender, ("borrower", edges.borrower), "refused roll", refused)
+
+
+def rolls(m: ComputeCreditModel, wanted: Array) -> Array:
+    """How much of each maturing bullet is rolled: sound ones in facility order until the lender's quota is used up."""
+    if not (wanted.any() and m.parameters.debt.rolls_on):
+        return np.zeros_like(wanted)
+    f, lender = m.facilities, m.edges.lender
+    ltv = loan_to_value(m, lender_marks(m))
+    sound = m.ask("lender", "would_roll", lender, ltv, f.ltv_cap + 0.0 * ltv, f.coverage)
+    quota = m.links.lender.sum(wanted) * np.exp(-m.parameters.funding.roll_decay * m.world.closed)
+    eligible = wanted * sound
+    left = quota[lender] - m.before_in_lender(eligible)
+    granted: Array = np.clip(left, 0.0, eligible)
+    return granted
+
+
+def tests_covenants(m: ComputeCreditModel, running: Array) -> None:
+    """A breach is cured by a prepayment, or called, or waived for a fee and a full sweep."""
+    f, rules = m.facilities, m.parameters.debt
+    f.waiver_left = np.maximum(f.waiver_left - 1.0, 0.0)
+    sweeps(m, running)
+    tested = running * np.where((f.dscr_min > 0.0) & (f.coverage < f.dscr_min), 1.0, 0.0)
+    breach = tested * np.where(f.waiver_left > 0.0, 0.0, 1.0) * (1.0 if rules.covenants else 0.0)
+    m.fires("covenant breach", breach)
+    if not breach.any():
+        return
+    m.record.happened(m, "covenant breach", "borrower", m.edges.borrower, ("lender", m.edges.lender), "coverage", breach)
+    b = m.borrowers
+    amount = f.drawn * np.clip(1.0 - ratio(f.coverage, f.dscr_min), 0.0, 1.0) * breach
+    due = m.links.borrower.sum(f.interest_due + f.principal_due) + b.arrears + b.repo_due
+    spare = np.maximum(b.cash - due, 0.0)[m.edges.borrower]
+    spare = spare * ratio(amount, m.links.borrower.sum(amount)[m.edges.borrower])
+    cured = m.ask("borrower", "cures", m.edges.borrower, amount, spare) * breach
+    f.principal_due = np.minimum(f.principal_due + amount * cured, f.drawn)
+    m.fires("covenant cured", cured)
+    calls_or_waives(m, breach * (1.0 - cured))
+
+
+def sweeps(m: ComputeCreditModel, running: Array) -> None:
+    """While a waiver runs, all income beyond service repays the loan: the cash trap."""
+    f = m.facilities
+    spare = np.maximum(f.income - f.service, 0.0) * np.where(f.waiver_left > 0.0, 1.0, 0.0) * running
+    trapped = np.clip(spare, 0.0, f.drawn - f.principal_due)
+    f.principal_due = f.principal_due + trapped
+    m.fires("cash trap", trapped)
+
+
+def calls_or_waives(m: ComputeCreditModel, breach: Array) -> None:
+    """The lender compares selling the machines now with waiting, and accelerates or waives."""
+    f, rules, edges = m.facilities, m.parameters.debt, m.edges
+    price = depth_price(m, m.total(f.units * breach[:, np.newaxis]))
+    machines = over_generations(f.units * price) / MILLION
+    others = f.coins * m.world.coin / MILLION + f.site_mw * site_price(m)
+    sell_now = np.minimum((machines + others) * (1.0 - rules.liquidation_cost), f.drawn)
+    accelerated = m.ask("lender", "accelerates", edges.lender, sell_now, worth_of_waiting(m)) * breach
+    f.principal_due = np.where(accelerated > 0.0, f.drawn, f.principal_due)
+    waived = breach * (1.0 - accelerated)
+    f.fee_due = f.fee_due + rules.waiver_fee * f.drawn * waived
+    f.waiver_left = np.where(waived > 0.0, float(rules.waiver_months), f.waiver_left)
+    m.fires("acceleration", accelerated)
+    m.fires("waiver", waived)
+    called = accelerated * f.drawn
+    m.record.happened(m, "accelerated", "lender", edges.lender, ("borrower", edges.borrower), "covenant", called)
+    m.record.happened(m, "waived", "lender", edges.lender, ("borrower", edges.borrower), "covenant", waived * f.drawn)
+
+
+def worth_of_waiting(m: ComputeCreditModel) -> Array:
+    """Present value of the swept income and of what is left of the collateral at the end, at most the debt: `(E, R)`."""
+    f = m.facilities
+    left = np.maximum(f.months_left, 1.0)
+    stream = np.maximum(f.income, 0.0) * annuity(f.rate, left)
+    faded = np.exp(-m.parameters.lenders.belief_decay * left / MONTHS) * discount(f.rate, left)
+    return np.minimum(stream + collateral(m, lender_marks(m)) * faded, f.drawn)

@@ -1,0 +1,191 @@
+"""Who fails this round, what do secured lenders take, and what do the others get?
+
+Secured lenders take collateral at the present mark less the cost of selling, up to their claim; coins and sites are
+sold; the rest of what is owed becomes a claim on the estate. Estates pay by the clearing vector, now and whenever
+something of theirs is sold later. Machines that nobody bid for stay in the estate: no cash comes from nobody.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nobid.agents.borrower import CENT
+from nobid.agents.finance import MILLION
+from nobid.agents.state import Array, ordered_sum, over_generations, ratio
+from nobid.model.books import BORROWER, CAPITAL, COIN_MARKET, ESTATE, LANDLORDS, LENDER, LIQUIDATORS, POWER
+from nobid.model.debt import collateral, site_price
+from nobid.model.lending import books_losses, takes_stock
+
+if TYPE_CHECKING:
+    from nobid.model.system import ComputeCreditModel
+
+
+def borrowers_fail(m: ComputeCreditModel) -> None:
+    """Borrowers with nothing left have failed; limited-recourse loans of those short of cash are surrendered."""
+    surrendered = surrenders(m)
+    m.borrowers_do("gives_up")
+    b = m.borrowers
+    failing = np.maximum(b.failing, m.scripted_failures("borrower") * b.alive)
+    failing = failing * np.where(m.links.borrower.sum(surrendered) > 0.0, 0.0, 1.0)
+    hit = np.maximum(failing[m.edges.borrower] * np.where(m.facilities.drawn > 0.0, 1.0, 0.0), surrendered)
+    if not (failing.any() or hit.any()):
+        return
+    debt = m.links.borrower.sum(m.facilities.drawn) + b.repo_debt
+    takes_stock(m)
+    equity = m.lenders.equity + 0.0
+    m.record.defaults(m, "borrower", failing, debt * failing)
+    m.record.happened(m, "surrendered", "borrower", m.edges.borrower, ("lender", m.edges.lender), "spv", surrendered)
+    m.fires("borrower default", failing)
+    m.fires("spv surrendered", surrendered)
+    m.world.defaulted_debt = m.world.defaulted_debt + ordered_sum(debt * failing)
+    b.alive = b.alive * (1.0 - failing)
+    b.due = b.due * (1.0 - failing)
+    takes_collateral(m, hit)
+    opens_estates(m, failing)
+    ends_contracts(m, failing)
+    books_losses(m, equity)
+    m.changes_state(np.concatenate([failing, surrendered]))
+
+
+def surrenders(m: ComputeCreditModel) -> Array:
+    """1 where a limited-recourse loan is handed over by a living borrower short of cash: `(E, R)`."""
+    f, edges = m.facilities, m.edges
+    limited = (1.0 - edges.recourse) * edges.secured * np.where(f.drawn > CENT, 1.0, 0.0)
+    if not limited.any():
+        return np.zeros_like(f.drawn)
+    value = collateral(m, m.market.mark)
+    asked = m.ask("borrower", "surrenders", edges.borrower, f.drawn, value, f.income, f.service)
+    chosen: Array = asked * limited * m.borrowers.alive[edges.borrower]
+    return chosen
+
+
+def takes_collateral(m: ComputeCreditModel, hit: Array) -> None:
+    """Lenders of the `hit` facilities (E, R) hold the machines; coins and sites are sold for them; the rest is a claim."""
+    f, books, edges = m.facilities, m.books, m.edges
+    sells_pledged_coins(m, hit)
+    sells_pledged_sites(m, hit)
+    keep = 1.0 - m.parameters.debt.liquidation_cost
+    value = over_generations(f.units * m.market.mark) / MILLION * keep
+    taken = np.minimum(ratio(f.drawn, value, empty=1.0), 1.0) * hit
+    seized, back = f.units * taken[:, np.newaxis], f.units * (hit - taken)[:, np.newaxis]
+    books.move_units(("facility", "units"), ("lender", "seized"), seized, m.links.lender.sum(seized))
+    books.move_units(("facility", "units"), ("borrower", "units"), back, m.links.borrower.sum(back))
+    m.fires("machines seized", over_generations(seized))
+    books.cancel("seized", np.minimum(value * taken, f.drawn))
+    left = f.drawn * hit
+    f.claim = f.claim + (left + f.interest_due * hit) * edges.recourse
+    books.cancel("to claims", left)
+    for name in ("interest_due", "principal_due", "call_due", "fee_due"):
+        setattr(f, name, getattr(f, name) * (1.0 - hit))
+    f.limit = f.limit * (1.0 - hit)
+
+
+def sells_pledged_coins(m: ComputeCreditModel, hit: Array) -> None:
+    """Coins pledged to the `hit` facilities have repaid them; what is left over is the borrower's."""
+    f, books, price = m.facilities, m.books, m.world.coin / MILLION
+    sold = np.minimum(f.coins, f.drawn / price) * hit
+    if not f.coins.any():
+        return
+    repaid = np.minimum(sold * price, f.drawn)
+    books.move_coins(("facility", "coins"), None, sold, sold)
+    books.pay("recoveries", COIN_MARKET, LENDER.along(m.links.lender), repaid)
+    books.cancel("repaid", repaid)
+    m.sells_coins(ordered_sum(sold))
+    left = f.coins * hit
+    books.move_coins(("facility", "coins"), ("borrower", "coins"), left, m.links.borrower.sum(left))
+
+
+def sells_pledged_sites(m: ComputeCreditModel, hit: Array) -> None:
+    """Sites pledged to the `hit` facilities are sold outside; the lender is paid first, the estate has the rest."""
+    f, books, links = m.facilities, m.books, m.links
+    proceeds = f.site_mw * site_price(m) * hit
+    if not proceeds.any():
+        return
+    estate = ESTATE.along(links.borrower)
+    cost = proceeds * m.parameters.debt.liquidation_cost
+    repaid = np.minimum(proceeds - cost, f.drawn)
+    books.pay("sites sold", CAPITAL, estate, proceeds)
+    books.pay("liquidation cost", estate, LIQUIDATORS, cost)
+    books.repay("recoveries", repaid, payer=estate)
+    f.site_mw = f.site_mw * (1.0 - hit)
+    m.fires("sites sold", proceeds)
+
+
+def opens_estates(m: ComputeCreditModel, failing: Array) -> None:
+    """Cash, coins and free sites of the failed are in their estates; running costs owed are paid first."""
+    b, books, price = m.borrowers, m.books, m.world.coin / MILLION
+    books.pay("estate opened", BORROWER, ESTATE, b.cash * failing)
+    sold = b.coins * failing
+    books.move_coins(("borrower", "coins"), None, sold, sold)
+    books.pay("coins sold", COIN_MARKET, ESTATE, sold * price)
+    m.sells_coins(ordered_sum(sold))
+    proceeds = b.site_mw * site_price(m) * failing
+    books.pay("sites sold", CAPITAL, ESTATE, proceeds)
+    books.pay("liquidation cost", ESTATE, LIQUIDATORS, proceeds * m.parameters.debt.liquidation_cost)
+    b.site_mw, b.hash_eh = b.site_mw * (1.0 - failing), b.hash_eh * (1.0 - failing)
+    dealer_takes_machines(m, failing)
+    first = np.minimum(ratio(b.estate_cash, b.arrears + b.site_arrears, empty=1.0), 1.0) * failing
+    books.pay("opex", ESTATE, POWER, b.arrears * first)
+    books.pay("site rent", ESTATE, LANDLORDS, b.site_arrears * first)
+    b.arrears, b.site_arrears = b.arrears * (1.0 - failing), b.site_arrears * (1.0 - failing)
+    gone = (1.0 - failing)[:, np.newaxis, np.newaxis]
+    b.pipeline, b.unpaid = b.pipeline * gone, b.unpaid * gone
+
+
+def dealer_takes_machines(m: ComputeCreditModel, failing: Array) -> None:
+    """Repo dealers have the machines they lent against; a deficiency is a claim."""
+    b, books = m.borrowers, m.books
+    owed = (b.repo_debt + b.repo_interest) * failing
+    if not owed.any():
+        return
+    value = over_generations(b.repo_units * m.market.mark) / MILLION * (1.0 - m.parameters.debt.liquidation_cost)
+    taken = np.minimum(ratio(owed, value, empty=1.0), 1.0) * failing
+    seized, back = b.repo_units * taken[:, np.newaxis], b.repo_units * (failing - taken)[:, np.newaxis]
+    books.move_units(("borrower", "repo_units"), ("lender", "seized"), seized, m.links.repo_lender.sum(seized))
+    books.move_units(("borrower", "repo_units"), ("borrower", "units"), back, back)
+    b.repo_claim = b.repo_claim + np.maximum(owed - value * taken, 0.0) * failing
+    books.repo(b, "repo_debt", -b.repo_debt * failing)
+    b.repo_due, b.repo_interest = b.repo_due * (1.0 - failing), b.repo_interest * (1.0 - failing)
+    m.fires("repo collateral seized", owed)
+
+
+def ends_contracts(m: ComputeCreditModel, failing: Array) -> None:
+    """Leases of failed tenants stop against damages; contracts of failed sellers end and prepayments become claims."""
+    hosting, offtakes, rules = m.hosting, m.offtakes, m.parameters.hosting
+    lost = failing[m.edges.tenant] * hosting.live * np.where(hosting.months_left > 0.0, 1.0, 0.0)
+    on = 1.0 if rules.on else 0.0
+    months = np.minimum(rules.damages_months, hosting.months_left)
+    hosting.claim = hosting.claim + (hosting.owed + months * hosting.rent) * lost * on
+    hosting.owed = hosting.owed * (1.0 - lost)
+    hosting.relet_in = np.where(lost > 0.0, float(rules.relet_months), hosting.relet_in)
+    hosting.live = hosting.live * (1.0 - lost)
+    m.record.happened(m, "tenant lost", "borrower", m.edges.tenant, ("borrower", m.edges.host), "hosting", lost * hosting.rent)
+    m.fires("tenant lost", lost * on)
+    sold = failing[m.edges.seller]
+    offtakes.claim = offtakes.claim + offtakes.prepaid * sold
+    offtakes.prepaid, offtakes.h100e = offtakes.prepaid * (1.0 - sold), offtakes.h100e * (1.0 - sold)
+
+
+def estates_pay(m: ComputeCreditModel) -> None:
+    """Cash of estates and of failed lenders has been shared by the clearing vector."""
+    nodes = m.estate_nodes
+    owed, assets = nodes.owed(m), nodes.assets(m)
+    indebted = nodes.total(owed) > CENT
+    if not ((assets > CENT) & indebted).any():
+        return
+    share = nodes.clear(owed, assets)
+    nodes.pay(m, owed, share)
+    m.fires("estate paid", share * assets)
+
+
+def writes_off(m: ComputeCreditModel) -> None:
+    """Claims on estates that hold nothing any more are written off; what estates have beyond claims is the owners'."""
+    b = m.borrowers
+    nodes = m.estate_nodes
+    left = nodes.total(nodes.owed(m))[: len(b.cash)]
+    surplus = b.estate_cash * np.where(left <= CENT, 1.0, 0.0) * (1.0 - b.alive)
+    m.books.pay("residual to owners", ESTATE, CAPITAL, np.maximum(surplus, 0.0))
+    empty = np.where((over_generations(b.units) <= CENT) & (b.estate_cash <= CENT) & (b.alive <= 0.0), 0.0, 1.0)
+    nodes.keep_claims(m, empty)

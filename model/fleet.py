@@ -1,0 +1,28 @@
+"""Who holds which machines?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from nobid.agents.state import Array, ordered_sum
+
+if TYPE_CHECKING:
+    from nobid.model.system import ComputeCreditModel
+
+
+def borrower_units(m: ComputeCreditModel) -> Array:
+    """Machines that each living borrower runs, free, in repo or pledged: `(n, G, R)`."""
+    held = m.borrowers.units + m.borrowers.repo_units + m.links.borrower.sum(m.facilities.units)
+    running: Array = held * m.borrowers.alive[:, None, :]
+    return running
+
+
+def running_units(m: ComputeCreditModel) -> Array:
+    """Machines that supply compute: those of living borrowers and of buyers; seized and unsold ones do not: `(G, R)`."""
+    return ordered_sum(borrower_units(m)) + ordered_sum(m.buyers.units)
+
+
+def all_units(m: ComputeCreditModel) -> Array:
+    """Every machine that exists, whoever holds it: `(G, R)`."""
+    held = ordered_sum(m.borrowers.units + m.borrowers.repo_units) + ordered_sum(m.facilities.units)
+    return held + ordered_sum(m.lenders.seized) + ordered_sum(m.buyers.units)

@@ -1,0 +1,187 @@
+"""How do lenders stand after this round, who takes funding from them, and which of them fail?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nobid.agents.finance import MILLION, MONTHS
+from nobid.agents.state import Array, ordered_sum, over_generations, ratio
+from nobid.model.books import CAPITAL, LENDER, LIQUIDATORS
+from nobid.model.debt import lender_marks
+from nobid.model.estates import estate_worth
+
+if TYPE_CHECKING:
+    from nobid.model.system import ComputeCreditModel
+
+
+def opens_month(m: ComputeCreditModel) -> None:
+    """Counters of the month are zero; nobody is tight by last month's account."""
+    lenders, lines = m.lenders, m.warehouses
+    for name in ("losses", "profit", "withdrawn", "tight", "offered_seized"):
+        setattr(lenders, name, 0.0)
+    lenders.opening_short, lenders.opening_seized = lenders.short, lenders.seized
+    lines.asked, lines.opening = 0.0, lines.drawn
+    takes_stock(m)
+    lenders.was_tight = lenders.tight
+
+
+def takes_stock(m: ComputeCreditModel) -> None:
+    """Every lender's balance sheet is that of this moment."""
+    lenders, f, links, b = m.lenders, m.facilities, m.links, m.borrowers
+    worth = estate_worth(m)
+    keep = 1.0 - m.parameters.debt.liquidation_cost
+    lenders.loans = links.lender.sum(f.drawn)
+    claims = links.lender.sum(f.claim * worth[m.edges.borrower])
+    lenders.claims = claims + links.repo_lender.sum(b.repo_claim * worth)
+    lenders.seized_value = over_generations(lenders.seized * m.market.mark) / MILLION * keep
+    lenders.repo_lent = links.repo_lender.sum(b.repo_debt) + links.broker_lender.sum(m.buyers.repo_debt)
+    lenders.lines_owed = links.receiver.sum(m.warehouses.drawn)
+    lenders.lines_due = links.receiver.sum(m.warehouses.due)
+    lenders.lines_lent = links.provider.sum(m.warehouses.drawn * line_worth(m)[m.edges.receiver])
+    m.do("lender", "takes_stock")
+
+
+def line_worth(m: ComputeCreditModel) -> Array:
+    """What a line to each lender is worth: par while it lives, then its assets over what it owes: `(lenders, R)`."""
+    lenders = m.lenders
+    owed = lenders.stable + lenders.short + lenders.due + lenders.lines_owed
+    own = lenders.cash + lenders.other + lenders.loans + lenders.claims + lenders.seized_value + lenders.repo_lent
+    return np.where(lenders.alive > 0.0, 1.0, np.minimum(ratio(own, owed), 1.0))
+
+
+def books_losses(m: ComputeCreditModel, before: Array) -> None:
+    """What equity fell by since `before` is a loss of the month."""
+    lenders = m.lenders
+    takes_stock(m)
+    lost = np.maximum(before - lenders.equity, 0.0)
+    lenders.losses = lenders.losses + lost
+    m.world.losses = m.world.losses + ordered_sum(lost)
+
+
+def judges_itself(m: ComputeCreditModel) -> None:
+    """Every lender knows its ratio; one newly below target has changed state."""
+    lenders = m.lenders
+    takes_stock(m)
+    turned = np.maximum(lenders.tight - lenders.was_tight, 0.0)
+    lenders.was_tight = lenders.tight
+    m.changes_state(turned)
+    m.fires("lender below target", turned)
+    m.record.happened(m, "below target", "lender", np.arange(len(turned)), None, "capital", turned)
+
+
+def funders_react(m: ComputeCreditModel) -> None:
+    """Short funders and line providers have asked money back; lenders have paid what they can."""
+    before = m.lenders.withdrawn + 0.0
+    m.do("lender", "is_withdrawn")
+    asked = m.lenders.withdrawn - before
+    m.fires("funding withdrawn", asked)
+    m.moves(ordered_sum(asked))
+    m.record.happened(m, "funding withdrawn", "lender", np.arange(len(asked)), None, "funding", asked)
+    marks_lines(m)
+    pays_funding(m)
+
+
+def marks_lines(m: ComputeCreditModel) -> None:
+    """A line above what its collateral and its provider's capital allow is asked back; a short provider calls."""
+    lines, lenders, edges = m.warehouses, m.lenders, m.edges
+    if not (m.parameters.lenders.warehouse_on and lines.drawn.any()):
+        return
+    capital = np.clip(ratio(lenders.equity_ratio, lenders.target, empty=1.0), 0.5, 1.0)[edges.provider]
+    marked = np.minimum(ratio(financed_mark(m), lines.signed_mark, empty=1.0), 1.0)
+    secured = m.links.lender.sum(m.facilities.drawn * m.edges.secured)[edges.receiver]
+    allowed = lines.advance * capital * marked * secured
+    short = np.maximum(lenders.owed_now() - lenders.cash - lenders.other, 0.0)[edges.provider]
+    called = np.minimum(short, lines.drawn)
+    asked = np.maximum(np.maximum(lines.drawn - allowed, called) - lines.due, 0.0) * lenders.alive[edges.receiver]
+    lines.due = lines.due + asked
+    lines.asked = lines.asked + asked
+    m.moves(ordered_sum(asked))
+    m.fires("warehouse called", asked)
+    m.record.happened(m, "line called", "lender", edges.provider, ("lender", edges.receiver), "warehouse", asked)
+
+
+def financed_mark(m: ComputeCreditModel) -> Array:
+    """Mean mark of the machines that each line's receiver has lent against, at its own way of marking: `(W, R)`."""
+    f = m.facilities
+    units = m.links.lender.sum(f.units)
+    value, count = over_generations(units * lender_marks(m)), over_generations(units)
+    return ratio(value, count)[m.edges.receiver]
+
+
+def pays_funding(m: ComputeCreditModel) -> None:
+    """Lenders have sold other assets for what is due and paid it, pro rata when short."""
+    lenders, lines = m.lenders, m.warehouses
+    lenders.lines_due = m.links.receiver.sum(lines.due)
+    m.do("lender", "raises_cash")
+    sold = lenders.sell_other + 0.0
+    m.books.pay("other assets", CAPITAL, LENDER, sold)
+    lenders.other = lenders.other - sold
+    m.fires("other assets sold", sold)
+    share = np.minimum(ratio(np.maximum(lenders.cash, 0.0), lenders.owed_now(), empty=1.0), 1.0) * lenders.alive
+    outside, inside = lenders.due * share, lines.due * share[m.edges.receiver]
+    m.books.pay("funding out", LENDER, CAPITAL, outside)
+    lenders.due = lenders.due - outside
+    m.books.pay("warehouse in", LENDER.along(m.links.receiver), LENDER.along(m.links.provider), inside)
+    lines.drawn, lines.due = lines.drawn - inside, lines.due - inside
+    lenders.lines_due = m.links.receiver.sum(lines.due)
+    m.moves(ordered_sum(outside) + ordered_sum(inside))
+
+
+def lenders_fail(m: ComputeCreditModel) -> None:
+    """Lenders without equity, or with unpaid funding, are in run-off: other assets sold, all funding owed."""
+    lenders = m.lenders
+    takes_stock(m)
+    m.do("lender", "gives_up")
+    failing = np.maximum(lenders.failing, m.scripted_failures("lender") * lenders.alive)
+    if not failing.any():
+        return
+    m.record.defaults(m, "lender", failing, (lenders.stable + lenders.short + lenders.lines_owed) * failing)
+    m.fires("lender default", failing)
+    m.changes_state(failing)
+    before = lenders.equity + 0.0
+    lenders.alive = lenders.alive * (1.0 - failing)
+    sold = lenders.other * failing
+    m.books.pay("other assets", CAPITAL, LENDER, sold)
+    m.books.pay("liquidation cost", LENDER, LIQUIDATORS, sold * m.parameters.debt.liquidation_cost)
+    lenders.other = lenders.other - sold
+    m.warehouses.due = m.warehouses.due * lenders.alive[m.edges.receiver]
+    books_losses(m, before)
+
+
+def closes_month(m: ComputeCreditModel) -> None:
+    """Funding costs and dividends are paid, and funding follows assets: spare cash repays it, room draws it."""
+    lenders, rules, world = m.lenders, m.parameters.lenders, m.world
+    pays_line_interest(m)
+    takes_stock(m)
+    cost = (lenders.stable + lenders.short) * rules.funding_rate / MONTHS * lenders.alive
+    raises_funding(m, np.maximum(cost - lenders.cash, 0.0) * lenders.alive)
+    m.books.pay("funding cost", LENDER, CAPITAL, cost)
+    lenders.profit = lenders.profit - cost
+    paid = rules.payout * np.maximum(lenders.profit - lenders.losses, 0.0) * lenders.alive * (1.0 - lenders.tight)
+    m.books.pay("dividends", LENDER, CAPITAL, np.minimum(paid, np.maximum(lenders.cash, 0.0)))
+    wanted = rules.cash_share * lenders.assets
+    spare = np.minimum(np.maximum(lenders.cash - wanted, 0.0), lenders.stable) * lenders.alive
+    m.books.pay("funding out", LENDER, CAPITAL, spare)
+    lenders.stable = lenders.stable - spare
+    short = np.minimum(np.maximum(wanted - lenders.cash, 0.0), lenders.room) * np.exp(-world.closed)
+    raises_funding(m, short * lenders.alive)
+    takes_stock(m)
+
+
+def pays_line_interest(m: ComputeCreditModel) -> None:
+    """Interest on warehouse lines is paid as far as the receiver has cash."""
+    lines, lenders, edges = m.warehouses, m.lenders, m.edges
+    interest = lines.drawn * lines.rate / MONTHS * lenders.alive[edges.receiver]
+    owed = m.links.receiver.sum(interest)
+    share = np.minimum(ratio(np.maximum(lenders.cash, 0.0), owed, empty=1.0), 1.0)
+    paid = interest * share[edges.receiver]
+    m.books.pay("warehouse interest", LENDER.along(m.links.receiver), LENDER.along(m.links.provider), paid)
+    lenders.profit = lenders.profit - m.links.receiver.sum(paid) + m.links.provider.sum(paid)
+
+
+def raises_funding(m: ComputeCreditModel, amount: Array) -> None:
+    """Lenders owe `amount` (lenders, R) more of stable funding and have the cash."""
+    m.books.pay("funding in", CAPITAL, LENDER, amount)
+    m.lenders.stable = m.lenders.stable + amount

@@ -1,0 +1,284 @@
+"""How does one month follow another? The Mesa model: founded on balance sheets, stepped month by month."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import mesa
+import networkx as nx
+import numpy as np
+
+from nobid.agents.borrower import Borrower
+from nobid.agents.buyer import GPUBuyer
+from nobid.agents.lender import Lender
+from nobid.agents.miner import Miner
+from nobid.agents.neocloud import NeoCloud
+from nobid.agents.state import Array, Columns, Index, ordered_sum, over_generations
+from nobid.model import cascade, contracts, debt, earning, exposures, fleet, invest, lending, month_end, rental, secondary, world
+from nobid.model.books import Account, Books, OUTSIDE
+from nobid.model.draws import Draws
+from nobid.model.edges import Edges, Links
+from nobid.model.estates import EstateNodes
+from nobid.model.founders import found, spans
+from nobid.model.founding import Founding
+from nobid.model.hardware import Hardware, month_name
+from nobid.model.outcome import Failure, ModelStopped
+from nobid.model.parameters import Shock
+from nobid.model.record import Record
+from nobid.model.tables import EDGE_TABLES, Facility, Hosting, Market, Offtake, Warehouse, World
+
+Execution = Literal["cohort", "agent"]
+CLASSES: dict[str, type[Any]] = {"miner": Miner, "neocloud": NeoCloud, "lender": Lender, "buyer": GPUBuyer}
+COIN_DAYS = 30.0  # days over which a month's forced coin sales are spread
+
+
+class ComputeCreditModel(mesa.Model):
+    """The credit system of AI compute on `len(paths)` replications at once.
+
+    `execution` "cohort" runs every rule on whole columns, "agent" object by object through Mesa: the same bits.
+    `agents` replaces a class by a subclass of it (`{"miner": MyMiner}`). Raises ModelStopped when a single path stops;
+    among several, a path that stops is listed in `failures` and the others go on.
+    """
+
+    def __init__(
+        self,
+        founding: Founding,
+        *,
+        seed: int = 7,
+        paths: Sequence[int] = (0,),
+        execution: Execution = "cohort",
+        agents: Mapping[str, type[Any]] | None = None,
+        keep_agents: bool = False,
+    ) -> None:
+        super().__init__(rng=np.random.default_rng(seed))
+        self.founding, self.parameters, self.execution = founding, founding.parameters, execution
+        self.paths, self.month, self.round = list(paths), 0, 0
+        self.path_order: Index = np.argsort(np.array(self.paths), kind="stable")
+        self.sorted_paths = np.array(self.paths)[self.path_order]
+        self.running = np.ones(len(self.paths), dtype=bool)
+        self.failures: list[Failure] = []
+        self.fired: dict[str, int] = {}
+        self.classes = {**CLASSES, **(agents or {})}
+        self.edges = Edges(founding)
+        self.links = Links(self.edges, len(founding.borrowers), len(founding.lenders), len(founding.buyers))
+        self.hardware = Hardware(founding.generations, self.parameters)
+        self.draws = Draws(seed, self.paths, len(founding.buyers))
+        self._name_agents()
+        self.columns = Columns(spans(founding))
+        self._declare_columns()
+        self.active_leases: Array = np.zeros((len(founding.hosting), len(self.paths)))
+        self.estate_nodes = EstateNodes(self)
+        self._views()
+        found(self)
+        self.books = Books(self, len(self.paths))
+        self.record = Record(self, keep_agents)
+        self._create_agents()
+
+    def step(self) -> None:
+        """One month has passed on every running path."""
+        self.opens_month()
+        world.turns(self)
+        rental.clears(self)
+        secondary.opens_month(self)
+        contracts.run(self)
+        earning.earns(self)
+        debt.falls_due(self)
+        lending.opens_month(self)
+        cascade.runs(self)
+        invest.grows(self)
+        lending.closes_month(self)
+        month_end.ages(self)
+        self.closes_month()
+
+    def opens_month(self) -> None:
+        """Counters of the month are zero."""
+        w = self.world
+        self.round = 0
+        for name in ("coins_forced", "losses", "defaulted_debt", "new_credit", "repo_volume"):
+            setattr(w, name, 0.0)
+        self.record.opens_month(self)
+        self.books.open_month()
+
+    def closes_month(self) -> None:
+        """The books have been checked, the month recorded; a path whose books do not balance has stopped."""
+        breaches = [(column, text) for column, text in self.books.breach() if self.running[column]]
+        columns = np.array([column for column, _ in breaches], dtype=np.intp)
+        self.stops(columns, [f"the books do not balance in {self.month_name()}: {text}" for _, text in breaches])
+        self.record.closes_month(self)
+        self.month += 1
+
+    def stops(self, columns: Index, sentences: list[str]) -> None:
+        """These paths have stopped for the reasons given; the only path of a run stops the run."""
+        for column, sentence in zip(columns, sentences, strict=True):
+            self.failures.append(Failure(int(self.paths[column]), self.month, sentence))
+            self.running[column] = False
+        if sentences and len(self.paths) == 1:
+            raise ModelStopped(sentences[0])
+
+    # -- one rule, two executions ---------------------------------------------------------------------------------
+
+    def do(self, kind: str, rule: str) -> None:
+        """Every agent of the kind has followed the rule: all at once, or one after the other through Mesa."""
+        cls = self.classes[kind]
+        if self.execution == "cohort":
+            getattr(cls.every(self), rule)()
+        elif cls in self.agents_by_type:
+            self.agents_by_type[cls].do(rule)
+
+    def borrowers_do(self, rule: str) -> None:
+        """Every miner and every neo-cloud has followed the rule."""
+        self.do("miner", rule)
+        self.do("neocloud", rule)
+
+    def ask(self, family: str, rule: str, of: Index, *questions: Array) -> Array:
+        """The answers of the agents `of[e]` to question e, one row each, as their rule gives them."""
+        if self.execution == "agent":
+            rows = self._members[family]
+            given = [getattr(rows[of[e]], rule)(*(q[e] for q in questions)) for e in range(len(of))]
+            return np.stack(given) if given else np.zeros((0, *questions[0].shape[1:]))
+        parts = self._kinds_among(family, of)
+        if len(parts) == 1:
+            kind, _ = parts[0]
+            answered: Array = getattr(self.classes[kind].at(self, of), rule)(*questions)
+            return answered
+        answers: Array = np.zeros_like(questions[0])
+        for kind, chosen in parts:
+            answers[chosen] = getattr(self.classes[kind].at(self, of[chosen]), rule)(*(q[chosen] for q in questions))
+        return answers
+
+    def _kinds_among(self, family: str, of: Index) -> list[tuple[str, Index]]:
+        if family != "borrower":
+            return [(family, np.arange(len(of)))]
+        miners = self.columns.spans["miner"]
+        mines = of < (miners.stop if isinstance(miners, slice) else 0)
+        parts = (("miner", np.flatnonzero(mines)), ("neocloud", np.flatnonzero(~mines)))
+        return [(kind, chosen) for kind, chosen in parts if len(chosen)] or [("miner", np.arange(0))]
+
+    # -- what rules and phases ask of the model -------------------------------------------------------------------
+
+    def month_name(self, offset: int = 0) -> str:
+        """This month (plus `offset`), "YYYY-MM"."""
+        return month_name(self.parameters.start, self.month + offset)
+
+    def shocks_now(self) -> list[Shock]:
+        """The dated shocks of this month."""
+        return [shock for shock in self.parameters.shock if shock.month == self.month_name()]
+
+    def given(self, name: str) -> float | None:
+        """This month's value of a path that the scenario gives, or None."""
+        path = getattr(self.founding.paths, name)
+        known = self.month < len(path) and np.isfinite(path[self.month])
+        return float(path[self.month]) if known else None
+
+    def scripted_failures(self, family: str) -> Array:
+        """1 for the agents of the family that a dated shock makes fail this month: `(n, 1)`."""
+        named = {name for shock in self.shocks_now() for name in shock.fail}
+        known = self.names[family]
+        hit = [name in named or self.tickers.get(name, "?") in named for name in known]
+        return np.array(hit, dtype=float)[:, np.newaxis]
+
+    def outside(self, name: str) -> Account:
+        """The account of a sector outside the model."""
+        return OUTSIDE[name]
+
+    def total(self, values: Array) -> Array:
+        """The sum over the first axis, in row order."""
+        return ordered_sum(values)
+
+    def before_in_lender(self, amount: Array) -> Array:
+        """For every facility, the sum of `amount` over facilities of the same lender that stand before it: `(E, R)`."""
+        order, first = self._lender_order
+        ranked = amount[order]
+        stacked = np.add.accumulate(ranked, axis=0) - ranked
+        before = np.empty_like(amount)
+        before[order] = stacked - stacked[first]
+        return before
+
+    def moves(self, amount: Array) -> None:
+        """USD million (or units) moved in this round."""
+        self.world.moved = self.world.moved + np.abs(amount)
+
+    def changes_state(self, changed: Array) -> None:
+        """Somebody failed or changed state: the path goes on whatever the amounts."""
+        some = np.where(ordered_sum(changed) > 0.0, 1.0, 0.0)
+        self.world.moved = self.world.moved + some * np.maximum(self.world.opening_debt, 1.0)
+
+    def sells_coins(self, coins: Array) -> None:
+        """Forced sales of `coins` (R,) will move the price at the end of the round."""
+        self.world.round_coins = self.world.round_coins + coins
+        self.world.coins_forced = self.world.coins_forced + coins
+
+    def coin_falls(self) -> None:
+        """The coin price has fallen by the round's forced sales: `impact x (q / 30) / daily volume` in logs."""
+        w, coin = self.world, self.parameters.coin
+        push = coin.impact * (w.round_coins / COIN_DAYS) / coin.daily_volume * (1.0 if coin.impact_on else 0.0)
+        w.coin_impact = w.coin_impact + push
+        w.coin = np.exp(w.coin_log - w.coin_impact)
+        self.fires("coin impact", push)
+
+    def fires(self, mechanism: str, where: Array) -> None:
+        """The mechanism is counted wherever `where` is positive."""
+        self.fired[mechanism] = self.fired.get(mechanism, 0) + int(np.count_nonzero(where > 0.0))
+
+    def fleet_compute(self) -> Array:
+        """Compute of all modelled borrowers' machines, H100e: `(R,)`."""
+        return over_generations(ordered_sum(fleet.borrower_units(self)) * self.hardware.h100e)
+
+    def graph(self, path: int = 0) -> nx.MultiDiGraph:
+        """The exposure graph of now on the path at this place."""
+        return exposures.exposure_graph(self, path)
+
+    def close(self) -> None:
+        """Mesa keeps no trace of the model (3.3 would keep it alive for the life of the process)."""
+        self.remove_all_agents()
+        getattr(mesa.Agent, "_ids", {}).pop(self, None)
+
+    # -- founding -------------------------------------------------------------------------------------------------
+
+    def _name_agents(self) -> None:
+        founding, borrowers = self.founding, self.edges.borrowers
+        self.names = {
+            "borrower": [row.name for row in borrowers],
+            "lender": [row.name for row in founding.lenders],
+            "buyer": [row.name for row in founding.buyers],
+        }
+        self.kinds = {
+            "borrower": [row.kind for row in borrowers],
+            "lender": [row.kind for row in founding.lenders],
+            "buyer": [row.kind for row in founding.buyers],
+        }
+        self.tickers = {row.name: row.ticker for row in borrowers}
+        wants = [row.budget > 0.0 or row.free_air + row.free_liquid > 0.0 for row in founding.buyers]
+        self.bidders: Index = np.flatnonzero(wants) if any(wants) else np.arange(len(wants))
+        lender = self.edges.lender
+        order = np.argsort(lender, kind="stable")
+        self._lender_order = order, np.searchsorted(lender[order], lender[order], side="left")
+
+    def _declare_columns(self) -> None:
+        paths, lags = len(self.paths), 12
+        axes = {"generation": len(self.hardware.names), "lag": lags, "cooling": 2}
+        sizes = {family: len(names) for family, names in self.names.items()}
+        for cls in (*self.classes.values(), Borrower, Lender, GPUBuyer):
+            self.columns.declare(cls, (sizes[cls.family],), axes, paths)
+        counts = (len(self.founding.facilities), len(self.founding.offtakes))
+        edges = (*counts, len(self.founding.hosting), len(self.founding.warehouses))
+        for table, count in zip(EDGE_TABLES, edges, strict=True):
+            self.columns.declare(table, (count,), axes, paths)
+        for single in (World, Market):
+            self.columns.declare(single, (), axes, paths)
+
+    def _views(self) -> None:
+        self.borrowers, self.lenders, self.buyers = Borrower.every(self), Lender.every(self), GPUBuyer.every(self)
+        self.facilities, self.offtakes = Facility.every(self), Offtake.every(self)
+        self.hosting, self.warehouses = Hosting.every(self), Warehouse.every(self)
+        self.world, self.market = World.every(self), Market.every(self)
+
+    def _create_agents(self) -> None:
+        """One Mesa agent per row, which looks at its own row."""
+        self._members: dict[str, list[Any]] = {family: [] for family in self.names}
+        for family, kinds in self.kinds.items():
+            for row, kind in enumerate(kinds):
+                agent = self.classes[kind if family == "borrower" else family](self)
+                agent.where = row
+                self._members[family].append(agent)

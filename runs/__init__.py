@@ -1,0 +1,31 @@
+"""What is asked of the model: scenarios, runs, pictures, the command line. Names are imported when first used."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from nobid.runs.errors import InputError
+    from nobid.runs.run import Run
+    from nobid.runs.scenarios import Scenario, scenario
+    from nobid.runs.simulation import Interrupted, simulate
+
+__all__ = ["InputError", "Interrupted", "Run", "Scenario", "scenario", "simulate"]
+
+_HOME = {
+    "InputError": "nobid.runs.errors",
+    "Interrupted": "nobid.runs.simulation",
+    "Run": "nobid.runs.run",
+    "Scenario": "nobid.runs.scenarios",
+    "scenario": "nobid.runs.scenarios",
+    "simulate": "nobid.runs.simulation",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """The named object, its module imported now: `nobid --help` must not wait for numpy and pandas."""
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(_HOME[name]), name)

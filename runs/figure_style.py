@@ -1,0 +1,184 @@
+"""What do all figures share: the style sheet, the dates, the bands over paths, the footnote?"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import wraps
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.dates import DateFormatter, MonthLocator, YearLocator
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+STYLE = Path(__file__).with_name("nobid.mplstyle")
+QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)  # edges of the 90 % and the 50 % band around the median
+FAR = 1e6  # stands for infinity, outside every axis of ratios
+CHARACTERS_PER_INCH = 17.5  # of the footnote's type
+SHORT_RUN = 18  # months up to which months, not years, are named
+HEADROOM = 1.08  # of an axis above its highest value
+MARGIN = pd.Timedelta(days=20)  # left and right of the first and last month
+MONTH_LABELS = 5  # at most on an axis
+LABEL_WIDTH = pd.Timedelta(days=260)  # room that a launch label takes on a five-year axis
+KIND_WORDS = {"miner": "miners", "neocloud": "neo-clouds", "lender": "lenders", "buyer": "buyers"}
+KIND_COLOURS = {"miner": "#E69F00", "neocloud": "#0072B2", "lender": "#009E73", "buyer": "#CC79A7"}
+
+BAR_DAYS = 24  # width of a month's bar
+Stroke = str | tuple[int, tuple[float, ...]]
+DASHED: Stroke = (0, (7, 3))
+DOTTED: Stroke = (0, (1.5, 1.5))
+DASH_DOT: Stroke = (0, (8, 2.5, 2, 2.5))
+
+Asked = ParamSpec("Asked")
+Drawn = TypeVar("Drawn")
+
+
+@dataclass(frozen=True)
+class FigureMeta:
+    """What a figure says about the run it shows. assumed_share: of debt, in [0, 1]; launches: generation to YYYY-MM."""
+
+    scenario: str
+    title: str
+    seed: int
+    paths: tuple[int, ...]
+    assumed_share: float
+    launches: dict[str, str] = field(default_factory=dict)
+
+
+def styled(draw: Callable[Asked, Drawn]) -> Callable[Asked, Drawn]:
+    """The drawing function works under the project's style sheet and leaves the caller's settings alone."""
+
+    @wraps(draw)
+    def drawn(*args: Asked.args, **kwargs: Asked.kwargs) -> Drawn:
+        with mpl.rc_context(fname=STYLE):
+            return draw(*args, **kwargs)
+
+    return drawn
+
+
+def new_figure(title: str, width: float, height: float) -> Figure:
+    """An empty figure of `width` × `height` inches with its own canvas and no pyplot state."""
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    figure.suptitle(title, x=0.01, ha="left")
+    return figure
+
+
+def footnote(figure: Figure, meta: FigureMeta, *remarks: str) -> None:
+    """The figure's foot names scenario, seed, paths, how to read it, and the share of debt on assumed terms."""
+    paths = sorted(set(meta.paths))
+    if len(paths) == 1:
+        which = f"path {paths[0]}"
+    elif paths == list(range(paths[0], paths[-1] + 1)):
+        which = f"{len(paths)} paths ({paths[0]}–{paths[-1]})"
+    else:
+        which = f"{len(paths)} paths (from {paths[0]} to {paths[-1]})"
+    told = f": {meta.title}" if meta.title and meta.title != meta.scenario else ""
+    share = "not known" if np.isnan(meta.assumed_share) else f"{meta.assumed_share:.2f}"
+    lines = [
+        f"Scenario {meta.scenario}{told} · seed {meta.seed} · {which}",
+        " · ".join(remark for remark in remarks if remark),
+        f"Assumption: share of debt on assumed terms {share}",
+    ]
+    width = int(figure.get_figwidth() * CHARACTERS_PER_INCH)
+    text = "\n".join(textwrap.fill(line, width) for line in lines if line)
+    figure.supxlabel(text, x=0.01, ha="left", fontsize=7, color="#444444", weight="normal")
+
+
+def months_of(monthly: pd.DataFrame) -> pd.DatetimeIndex:
+    """The months of a run in order, as dates (first of the month)."""
+    return pd.DatetimeIndex(pd.to_datetime(sorted(monthly["month"].unique()), format="%Y-%m"))
+
+
+def month_axis(ax: Axes, months: pd.DatetimeIndex) -> None:
+    """The x axis spans the months and shows years, or a few months by name in a short run."""
+    ax.set_xlim(months[0] - MARGIN, months[-1] + MARGIN)  # type: ignore[arg-type]
+    if len(months) <= SHORT_RUN:
+        every = -(-len(months) // MONTH_LABELS)
+        ax.xaxis.set_major_locator(MonthLocator(interval=every))  # type: ignore[no-untyped-call]
+        ax.xaxis.set_major_formatter(DateFormatter("%Y-%m"))  # type: ignore[no-untyped-call]
+    else:
+        ax.xaxis.set_major_locator(YearLocator())  # type: ignore[no-untyped-call]
+        ax.xaxis.set_major_formatter(DateFormatter("%Y"))  # type: ignore[no-untyped-call]
+        ax.xaxis.set_minor_locator(MonthLocator(bymonth=(4, 7, 10)))  # type: ignore[no-untyped-call]
+
+
+def many(monthly: pd.DataFrame) -> bool:
+    """True where the table holds more than one path."""
+    return int(monthly["path"].nunique()) > 1
+
+
+def bands(monthly: pd.DataFrame, name: str) -> pd.DataFrame:
+    """Quantiles over the paths of one column, a row a month; what is missing is left out, infinity lies far outside."""
+    values = monthly[name].astype(float).clip(-FAR, FAR)
+    table = values.groupby(monthly["month"]).quantile(np.array(QUANTILES)).unstack()
+    table.index = pd.DatetimeIndex(pd.to_datetime(table.index, format="%Y-%m"))
+    return table.sort_index()
+
+
+def draw_series(
+    ax: Axes, monthly: pd.DataFrame, name: str, *, scale: float = 1.0, banded: bool = True, **line: Any
+) -> None:
+    """The column stands in the panel: a line for one path; median, 50 % and 90 % bands for several."""
+    table = bands(monthly, name) * scale
+    (median,) = ax.plot(table.index, table[0.5], **line)
+    if banded and many(monthly):
+        colour = median.get_color()
+        for low, high, alpha in ((0.05, 0.95, 0.13), (0.25, 0.75, 0.25)):
+            ax.fill_between(table.index, table[low], table[high], color=colour, alpha=alpha, linewidth=0)
+
+
+def bands_remark(monthly: pd.DataFrame) -> str:
+    """How to read the bands; empty for one path."""
+    return "line: median over paths; dark band 50 %, light band 90 % of paths" if many(monthly) else ""
+
+
+def say(ax: Axes, sentence: str) -> None:
+    """The panel holds a sentence in place of an empty plot."""
+    ax.text(0.5, 0.5, sentence, transform=ax.transAxes, ha="center", va="center", color="#555555", style="italic")
+    ax.set_yticks([])
+    ax.grid(visible=False)
+
+
+def mark_launches(ax: Axes, months: pd.DatetimeIndex, launches: dict[str, str], *, named: bool) -> None:
+    """A thin line stands at each launch within the run, with its name where `named`, in rows that do not collide."""
+    rows: list[pd.Timestamp] = []
+    room = LABEL_WIDTH * (len(months) / 60)
+    for name, month in sorted(launches.items(), key=lambda item: item[1]):
+        date = pd.Timestamp(f"{month}-01")
+        if not months[0] <= date <= months[-1]:
+            continue
+        ax.axvline(date, color="#777777", linewidth=0.9, linestyle=(0, (1, 2)), zorder=1)  # type: ignore[arg-type]
+        if not named:
+            continue
+        row = next((i for i, end in enumerate(rows) if date >= end), len(rows))
+        rows[row : row + 1] = [date + room]
+        offset = (3, -4 - 10 * row)
+        at = (date, 1.0)
+        ax.annotate(name, at, xycoords=("data", "axes fraction"), xytext=offset, textcoords="offset points",
+                    va="top", fontsize=7.5, color="#333333")  # fmt: skip
+
+
+def bars(ax: Axes, months: pd.DatetimeIndex, height: NDArray[np.float64], **look: Any) -> None:
+    """A bar a month stands in the panel."""
+    ax.bar(months, height, width=BAR_DAYS, edgecolor="#222222", linewidth=0.5, **look)
+
+
+def from_zero(ax: Axes) -> None:
+    """The axis starts at zero and ends a little above what is drawn."""
+    ax.set_ylim(0, ax.dataLim.y1 * HEADROOM if ax.dataLim.y1 > 0 else 1.0)
+
+
+def ceiling(ax: Axes, values: pd.DataFrame, top: float) -> str:
+    """The axis spans 0, 1 and every value up to `top`; the remark says where something lies above."""
+    finite = values.replace([np.inf, -np.inf], np.nan)
+    highest = min(float(np.nanmax([1.0, finite.max().max()])) * HEADROOM, top)
+    ax.set_ylim(max(float(np.nanmin([0.0, finite.min().min()])) * HEADROOM, -top), highest)
+    return f"values above {highest:.1f} lie outside" if bool((values > highest).to_numpy().any()) else ""

@@ -1,0 +1,216 @@
+"""What did the run look like? The standard figures, one function each, and the registry that saves them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+import networkx as nx
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, StrMethodFormatter
+
+from nobid.runs.figure_style import (
+    DASH_DOT,
+    DASHED,
+    DOTTED,
+    KIND_COLOURS,
+    KIND_WORDS,
+    FigureMeta,
+    Stroke,
+    bands_remark,
+    bars,
+    ceiling,
+    draw_series,
+    footnote,
+    from_zero,
+    many,
+    month_axis,
+    months_of,
+    new_figure,
+    say,
+    styled,
+)
+from nobid.runs.network_plot import exposure_network
+from nobid.runs.price_plots import machines_for_sale, rents_and_prices
+
+__all__ = [
+    "FIGURES",
+    "FigureMeta",
+    "RunLike",
+    "cover",
+    "defaults_by_month",
+    "exposure_network",
+    "ltv_three_ways",
+    "machines_for_sale",
+    "rents_and_prices",
+    "save_all",
+    "worst_month",
+]
+
+HATCHES = {"miner": "", "neocloud": "////", "lender": "....", "buyer": "xxxx"}
+LTV_TOP = 3.0  # an LTV above this is not drawn: the collateral is worth a third of the debt
+COVER_TOP = 6.0  # a DSCR above this is not drawn: nobody worries
+Way = tuple[str, str, str, Stroke]  # column, label, colour, stroke
+LTV: tuple[Way, ...] = (
+    ("ltv_book", "at book", "#009E73", DASH_DOT),
+    ("ltv_mark", "at mark", "#0072B2", "-"),
+    ("ltv_liquidation", "at liquidation", "#D55E00", DASHED),
+)
+COVER: tuple[Way, ...] = (
+    ("dscr_corporate", "corporate", "#0072B2", "-"),
+    ("dscr_facility", "facilities", "#D55E00", DASHED),
+    ("dscr_facility_p10", "weakest tenth of facilities", "#777777", DOTTED),
+)
+
+
+class RunLike(Protocol):
+    """What a run must offer to be drawn."""
+
+    @property
+    def monthly(self) -> pd.DataFrame:
+        """A row a path and month."""
+
+    @property
+    def figure_meta(self) -> FigureMeta:
+        """Scenario, seed, paths and assumptions for the footnote."""
+
+    def graph(self, month: str) -> nx.MultiDiGraph[str]:
+        """The exposures at the end of the month (YYYY-MM), or at the founding for "start"."""
+
+
+@styled
+def defaults_by_month(monthly: pd.DataFrame, meta: FigureMeta) -> Figure:
+    """Defaults stacked by kind above (mean number over paths), debt defaulted below. Numbers; USD million a month."""
+    figure = new_figure("Defaults by month and kind", 10, 6.2)
+    above, below = figure.subplots(2, 1, sharex=True)
+    months = months_of(monthly)
+    counts = monthly.groupby("month")[[f"defaults_{kind}" for kind in KIND_WORDS]].mean().sort_index()
+    above.set(title="Agents in default", ylabel="mean number per path" if many(monthly) else "number of agents")
+    below.set(title="Debt defaulted", ylabel="USD million a month")
+    if counts.to_numpy().sum() > 0:
+        _stacked(above, months, counts)
+    else:
+        say(above, "no default in this run")
+    if monthly["debt_defaulted"].sum() > 0:
+        _debt_defaulted(below, monthly)
+    else:
+        say(below, "no debt defaulted in this run")
+    month_axis(below, months)
+    footnote(figure, meta, bands_remark(monthly))
+    return figure
+
+
+def _stacked(ax: Axes, months: pd.DatetimeIndex, counts: pd.DataFrame) -> None:
+    base = np.zeros(len(months))
+    for kind, word in KIND_WORDS.items():
+        height = counts[f"defaults_{kind}"].to_numpy(dtype=float)
+        bars(ax, months, height, bottom=base, color=KIND_COLOURS[kind], hatch=HATCHES[kind],
+             label=f"{word} ({height.sum():,.3g})")  # fmt: skip
+        base = base + height
+    whole = bool(np.all(base == np.rint(base)))
+    ax.yaxis.set_major_locator(MaxNLocator(nbins=6, integer=whole, steps=[1, 2, 5, 10]))
+    ax.set_ylim(0, max(float(np.max(base)) * 1.12, 1.05 if whole else 0))
+    ax.legend(title="over the run", loc="upper left", bbox_to_anchor=(1.0, 1.0), alignment="left")
+
+
+def _debt_defaulted(ax: Axes, monthly: pd.DataFrame) -> None:
+    draw_series(ax, monthly, "debt_defaulted", color="#0072B2", label="median" if many(monthly) else "debt defaulted")
+    if many(monthly):
+        mean = monthly.groupby("month")["debt_defaulted"].mean().sort_index()
+        ax.plot(months_of(monthly), mean, color="#D55E00", linestyle=DASHED, label="mean over paths")
+    else:
+        draw_series(ax, monthly, "lender_losses", color="#D55E00", linestyle=DASHED, label="lender losses")
+    from_zero(ax)
+    ax.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+    ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
+
+
+@styled
+def ltv_three_ways(monthly: pd.DataFrame, meta: FigureMeta) -> Figure:
+    """The system's loan-to-value at book, at mark and at liquidation, with the line at which debt equals collateral."""
+    figure = new_figure("Loan-to-value: at book, at mark, at liquidation", 10, 4.4)
+    panels = list(figure.subplots(1, len(LTV) if many(monthly) else 1, sharey=True, squeeze=False)[0])
+    cut = _ways(panels, monthly, LTV, LTV_TOP)
+    panels[0].set_ylabel("debt over collateral (ratio)")
+    panels[0].annotate("debt = collateral", (1.0, 1.0), xycoords=("axes fraction", "data"), xytext=(-2, 3),
+                       textcoords="offset points", ha="right", fontsize=7.5)  # fmt: skip
+    if not many(monthly):
+        panels[0].set_title("All facilities with collateral")
+    footnote(figure, meta, bands_remark(monthly), cut)
+    return figure
+
+
+def _ways(panels: list[Axes], monthly: pd.DataFrame, ways: tuple[Way, ...], top: float) -> str:
+    """Ratios with a line at 1: in one panel for one path, a panel each for several; the remark tells what is cut."""
+    for i, (column, label, colour, stroke) in enumerate(ways):
+        draw_series(panels[i % len(panels)], monthly, column, color=colour, linestyle=stroke, label=label)
+    cut = ""
+    for panel, (_, label, _, _) in zip(panels, ways, strict=False):
+        panel.axhline(1.0, color="black", linewidth=1.0)
+        month_axis(panel, months_of(monthly))
+        cut = ceiling(panel, monthly[[way[0] for way in ways]], top)
+        if many(monthly):
+            panel.set_title(label[0].upper() + label[1:])
+        else:
+            panel.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    return cut
+
+
+@styled
+def cover(monthly: pd.DataFrame, meta: FigureMeta) -> Figure:
+    """Debt service cover of firms and of facilities, and the share of debt not covered. Ratio; share."""
+    figure = new_figure("Debt service cover: income over what falls due", 10, 6.4)
+    grid = figure.subplots(2, 2 if many(monthly) else 1, sharex=True, squeeze=False)
+    *above, below = grid.flat
+    cut = _ways(above, monthly, COVER, COVER_TOP)
+    for panel in above:
+        panel.set_ylabel("DSCR (ratio)")
+    if not many(monthly):
+        above[0].set_title("Income over debt service; below 1 it does not cover")
+    draw_series(below, monthly, "share_debt_dscr_below_1", color="#0072B2")
+    below.set(title="Debt on facilities with DSCR below 1", ylabel="share of debt", ylim=(0, 1))
+    month_axis(below, months_of(monthly))
+    footnote(figure, meta, bands_remark(monthly), cut)
+    return figure
+
+
+def worst_month(monthly: pd.DataFrame) -> str | None:
+    """The month with most debt defaulted, summed over paths (ties: the earliest); None where nothing defaulted."""
+    totals = monthly.groupby("month")["debt_defaulted"].sum().sort_index()
+    return str(totals.idxmax()) if totals.max() > 0 else None
+
+
+def _network(run: RunLike) -> Figure:
+    """The exposures at the start and in the worst month (the last one where nothing defaulted), for the first path."""
+    table = run.monthly
+    first = table[table["path"] == table["path"].min()]
+    worst = worst_month(first)
+    shown = worst or str(first["month"].max())
+    words = ("start", f"{shown}, {'worst month' if worst else 'last month'}")
+    return exposure_network(run.graph("start"), run.graph(shown), run.figure_meta, months=words)
+
+
+FIGURES: dict[str, Callable[[RunLike], Figure]] = {
+    "rents_and_prices": lambda run: rents_and_prices(run.monthly, run.figure_meta),
+    "defaults_by_month": lambda run: defaults_by_month(run.monthly, run.figure_meta),
+    "ltv_three_ways": lambda run: ltv_three_ways(run.monthly, run.figure_meta),
+    "machines_for_sale": lambda run: machines_for_sale(run.monthly, run.figure_meta),
+    "cover": lambda run: cover(run.monthly, run.figure_meta),
+    "exposure_network": _network,
+}
+
+
+@styled
+def save_all(run: RunLike, folder: Path) -> list[Path]:
+    """Every figure of the registry lies in `folder` as NAME.png (150 dpi); an error stops it, nothing is skipped."""
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for name, draw in FIGURES.items():
+        path = folder / f"{name}.png"
+        draw(run).savefig(path, dpi=150)
+        written.append(path)
+    return written

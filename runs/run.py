@@ -1,0 +1,200 @@
+"""What is a simulated run: its tables with their units, its exposure graphs, its figures, its closing table?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import networkx as nx
+import pandas as pd
+import pyarrow as pa
+
+from nobid.runs.block_tables import units_of
+from nobid.runs.errors import InputError
+from nobid.runs.months import month_index, month_label
+from nobid.runs.run_directory import RunDirectory
+from nobid.runs.scenario_files import did_you_mean
+from nobid.runs.scenarios import Scenario
+from nobid.runs.summary import Summary, summarise
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from nobid.runs.figure_style import FigureMeta
+
+PATHS_PER_BLOCK: Final = 64
+AGENTS_KEPT_UP_TO: Final = 16  # paths: above, agent tables would outgrow everything else
+PHASES: Final = ("import", "found", "simulate", "store", "figures")
+TABLES: Final = ("monthly", "events", "outcomes", "agents")
+
+
+@dataclass(frozen=True)
+class Order:
+    """What was asked for: scenario, seed, which paths, how they are run."""
+
+    scenario: Scenario
+    seed: int
+    paths: tuple[int, ...]
+    execution: str = "cohort"
+    agents: Mapping[str, type] | None = None
+    chunk: int = PATHS_PER_BLOCK
+    argv: tuple[str, ...] = ()
+
+    def model(self, paths: range, *, keep_agents: bool) -> Any:
+        """A model of these paths at the start."""
+        return engine()(
+            self.scenario.founding,
+            seed=self.seed,
+            paths=paths,
+            execution=self.execution,
+            agents=self.agents,
+            keep_agents=keep_agents,
+        )
+
+
+def engine() -> Any:
+    """The model's class, imported when first needed."""
+    from nobid.model.system import ComputeCreditModel
+
+    return ComputeCreditModel
+
+
+@dataclass
+class Run:
+    """A simulated scenario. Tables are pandas DataFrames; `units` has the unit of every column."""
+
+    order: Order
+    outcome: str = ""
+    status: str = "running"
+    failures: list[dict[str, Any]] = field(default_factory=list)
+    cpu_seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(PHASES, 0.0))
+    out: Path | None = None
+    figures: list[str] = field(default_factory=list)
+    kept: dict[str, list[pa.Table]] = field(default_factory=dict, repr=False)
+    graphs: dict[tuple[int, int], nx.MultiDiGraph[str]] = field(default_factory=dict, repr=False)
+
+    @property
+    def scenario(self) -> Scenario:
+        """The scenario, resolved in full."""
+        return self.order.scenario
+
+    @property
+    def seed(self) -> int:
+        """The seed of all draws."""
+        return self.order.seed
+
+    @property
+    def paths(self) -> tuple[int, ...]:
+        """The numbers of the paths."""
+        return self.order.paths
+
+    @cached_property
+    def monthly(self) -> pd.DataFrame:
+        """A row a path and month (YYYY-MM); units in `run.units["monthly"]`."""
+        return self._table("monthly")
+
+    @cached_property
+    def events(self) -> pd.DataFrame:
+        """A row an event: path, month, round, kind, source, target, channel, amount, first_round."""
+        return self._table("events")
+
+    @cached_property
+    def outcomes(self) -> pd.DataFrame:
+        """A row a path: months run, defaults by kind, debt defaulted, lender losses, reason of a failure."""
+        return self._table("outcomes")
+
+    @cached_property
+    def agents(self) -> pd.DataFrame:
+        """A row a path, month and agent; kept for up to 16 paths."""
+        if len(self.paths) > AGENTS_KEPT_UP_TO:
+            raise InputError(
+                f"agent tables are kept for up to {AGENTS_KEPT_UP_TO} paths, this run has {len(self.paths)}: "
+                "simulate the path you need with path=…"
+            )
+        return self._table("agents")
+
+    @property
+    def units(self) -> dict[str, dict[str, str]]:
+        """The unit of every column of every table."""
+        tables = {name: self._arrow(name) for name in TABLES}
+        return {name: units_of(table) for name, table in tables.items() if table is not None}
+
+    def _arrow(self, name: str) -> pa.Table | None:
+        if self.out is not None:
+            return RunDirectory(self.out).read(name, self.paths)
+        pieces = self.kept.get(name)
+        return pa.concat_tables(pieces) if pieces else None
+
+    def _table(self, name: str) -> pd.DataFrame:
+        table = self._arrow(name)
+        if table is None:
+            raise InputError(f"this run has no table {name}: {self.outcome}")
+        return pd.DataFrame(table.to_pandas())
+
+    def graph(self, month: str | int, path: int | None = None) -> nx.MultiDiGraph[str]:
+        """The exposures at the end of a month (YYYY-MM), or at the "start"; the path is simulated again up to it."""
+        number = self.paths[0] if path is None else path
+        months = self._months_to(month)
+        if (number, months) not in self.graphs:
+            self.graphs[number, months] = _graph(self.order, number, months)
+        return self.graphs[number, months]
+
+    def _months_to(self, month: str | int) -> int:
+        parameters = self.scenario.parameters
+        if month in ("start", 0):
+            return 0
+        try:
+            months = month if isinstance(month, int) else month_index(month) - month_index(parameters.start) + 1
+        except (ValueError, IndexError):
+            months = -1
+        if not 0 <= months <= parameters.months:
+            last = month_label(parameters.start, parameters.months - 1)
+            raise InputError(f'month = {month}: must be "start" or a month of the run, {parameters.start} … {last}.')
+        return months
+
+    @property
+    def figure_meta(self) -> FigureMeta:
+        """What every figure says about the run in its footnote."""
+        from nobid.runs.figure_style import FigureMeta
+
+        one = self.scenario
+        launches = {row.name: row.launch for row in one.founding.generations}
+        return FigureMeta(one.name, one.title, self.seed, self.paths, one.assumed_share, launches)
+
+    def plot(self, name: str | None = None) -> Figure | dict[str, Figure]:
+        """The named figure, or all of them by name."""
+        from nobid.runs.plots import FIGURES
+
+        if name is None:
+            return {one: draw(self) for one, draw in FIGURES.items()}
+        if name not in FIGURES:
+            raise InputError(f'there is no figure "{name}"{did_you_mean(name, FIGURES)}')
+        return FIGURES[name](self)
+
+    def summary(self) -> Summary:
+        """The figures a credit person reads first."""
+        return summarise(self)
+
+    def __repr__(self) -> str:
+        """Name, seed, paths, and how it ended."""
+        return f"{self.scenario.name} · seed {self.seed} · {self.outcome}"
+
+    def _repr_html_(self) -> str:
+        """The closing table, for a notebook."""
+        return self.summary().html()
+
+
+def _graph(order: Order, path: int, months: int) -> nx.MultiDiGraph[str]:
+    """The exposure graph of one path after so many months."""
+    alone = replace(order, execution="cohort")  # the same bits, sooner
+    model = alone.model(range(path, path + 1), keep_agents=False)
+    try:
+        for _ in range(months):
+            model.step()
+        graph: nx.MultiDiGraph[str] = model.graph(0)
+    finally:
+        model.close()
+    return graph
