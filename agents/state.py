@@ -161,5 +161,6 @@ def over_generations(values: Array) -> Array:
 def ratio(part: Array | float, whole: Array | float, empty: float = 0.0) -> Array:
     """`part / whole`, and `empty` where the whole is not positive."""
     positive = np.greater(whole, 0.0)
-    divided: Array = np.where(positive, np.divide(part, np.where(positive, whole, 1.0)), empty)
+    with np.errstate(over="ignore"):
+        divided: Array = np.where(positive, np.divide(part, np.where(positive, whole, 1.0)), empty)
     return divided

@@ -59,6 +59,9 @@ BUYER = Account("buyers", "buyer", "cash", sector=SECTORS.index("buyers"))
 VENDOR, POWER, LANDLORDS = OUTSIDE["vendor"], OUTSIDE["power and staff"], OUTSIDE["outside landlords"]
 COIN_MARKET, USERS, CAPITAL = OUTSIDE["coin market"], OUTSIDE["compute users"], OUTSIDE["capital market"]
 LIQUIDATORS = OUTSIDE["liquidators"]
+HELD_UNITS = (
+    ("borrower", "units"), ("borrower", "repo_units"), ("facility", "units"), ("lender", "seized"), ("buyer", "units"),
+)  # fmt: skip
 CASH_STOCKS = (BORROWER, ESTATE, LENDER, BUYER)
 
 
@@ -226,6 +229,7 @@ class Books:
         lent = -(self.row("draws") + self.row("convertibles issued"))[2]
         yield "debt drawn", debt[0] + debt[1] - lent, np.abs(lent)
         yield from self._stock_checks()
+        yield from self._never_negative()
 
     def _column(self, account: Account) -> Array:
         matrix = self._of("matrix")
@@ -247,6 +251,17 @@ class Books:
         yield "lenders' funding", gap, self._of("funding_open") + np.abs(flow)
         repo = self._of("repo_flow")
         yield "repo", now["repo_open"] - self._of("repo_open") - repo, self._of("repo_open") + np.abs(repo)
+
+    def _never_negative(self) -> Iterator[tuple[str, Array, Array]]:
+        """No account can be overdrawn and no machine or coin sold twice."""
+        m = self._m
+        one = np.ones(())
+        for account in CASH_STOCKS:
+            yield f"overdrawn cash of {account.name}", np.minimum(m.columns[account.family, account.column], 0.0), one
+        for family, column in (*HELD_UNITS, ("borrower", "coins"), ("facility", "coins"), ("facility", "drawn")):
+            held = m.columns[family, column]
+            most = np.max(np.abs(held), initial=0.0) + one
+            yield f"negative {column} of {family}", np.minimum(held, 0.0), most
 
     def breach(self) -> list[tuple[int, str]]:
         """The paths (column numbers) whose books do not balance, with the account and the sum that is missing."""

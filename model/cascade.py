@@ -97,7 +97,7 @@ def unsettled(m: ComputeCreditModel, whole: Columns, moving: Index) -> list[str]
     sentences = []
     for path in moving:
         names = [row.name for i, row in enumerate(m.edges.borrowers) if b.due[i, path] > 0.0 and b.alive[i, path] > 0.0]
-        names += [name for i, name in enumerate(m.edges.lender_names) if lenders.owed_now()[i, path] > lenders.cash[i, path]]
+        names += [name for i, name in enumerate(m.edges.lender_names) if lenders.alive[i, path] * (lenders.owed_now() - lenders.cash)[i, path] > UNPAID]
         who = ", ".join(names) or "nobody by name"
         sentences.append(f"cascade did not settle in {m.month_name()} after {MOST_ROUNDS} rounds: still moving: {who}")
     return sentences

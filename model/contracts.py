@@ -18,7 +18,7 @@ def run(m: ComputeCreditModel) -> None:
     """Buyers have failed or not, weak contracts have been left or not, terms have run."""
     offtakes = m.offtakes
     fails = failing_buyers(m)
-    m.record.happened(m, "buyer default", "buyer", np.arange(len(fails)), None, "hazard", fails)
+    m.record.defaults(m, "buyer", fails, m.links.customer.sum(offtakes.h100e * offtakes.price) * HOURS / MILLION)
     m.buyers.alive = m.buyers.alive * (1.0 - fails)
     m.fires("buyer default", fails)
     lost = fails[m.edges.customer] * np.where(offtakes.h100e > 0.0, 1.0, 0.0)

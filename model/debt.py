@@ -28,7 +28,8 @@ def falls_due(m: ComputeCreditModel) -> None:
     f.income = pledged_income(m)
     f.interest_due = f.drawn * f.rate / MONTHS * running
     f.principal_due = scheduled_principal(m) * running
-    f.service = f.interest_due + f.principal_due
+    swept = m.edges.amortisation[:, np.newaxis] == "sweep"
+    f.service = f.interest_due + np.where(swept, 0.0, f.principal_due)
     f.coverage = np.where(m.edges.secured > 0.0, cover(f.income, f.service), interest_cover(m))
     repo.falls_due(m)
     matures(m, running)

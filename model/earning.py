@@ -116,7 +116,7 @@ def buyers_earn(m: ComputeCreditModel) -> None:
     running = m.market.utilisation / m.parameters.rental.utilisation_cap
     cost = over_generations(buyers.units * fit.kw * running) * HOURS * m.parameters.rental.power_cost / MILLION
     m.books.pay("compute sales", USERS, BUYER, income)
-    m.books.pay("acquisition funding", CAPITAL, BUYER, np.maximum(cost - income - buyers.cash, 0.0))
+    m.books.pay("acquisition funding", CAPITAL, BUYER, np.maximum(cost - buyers.cash, 0.0))
     m.books.pay("opex", BUYER, POWER, cost)
     profit = np.maximum(income - cost, 0.0) * (1.0 - buyers.broker)
     m.books.pay("dividends", BUYER, CAPITAL, np.minimum(profit, np.maximum(buyers.cash, 0.0)))

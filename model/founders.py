@@ -130,8 +130,11 @@ def founds_lenders(m: ComputeCreditModel) -> None:
     lenders.alive = 1.0
     held = m.links.lender.sum(m.facilities.drawn) + m.links.provider.sum(lines.drawn)
     cash_share, other_share = column([row.cash_share for row in rows]), column([row.other_share for row in rows])
-    assets = ratio(held, 1.0 - cash_share - other_share)
-    lenders.cash, lenders.other = assets * cash_share, assets * other_share
+    whole = ratio(held, 1.0 - cash_share - other_share)
+    other = whole * other_share * m.parameters.lenders.other_multiple
+    lenders.other = other
+    assets = ratio(held + other, 1.0 - cash_share)
+    lenders.cash = assets * cash_share
     equity = np.minimum(ratio_, 1.0) * assets
     debts = np.maximum(assets - equity - m.links.receiver.sum(lines.drawn), 0.0)
     lenders.short = debts * column([row.short_share for row in rows])

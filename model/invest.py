@@ -39,50 +39,44 @@ def machines_arrive(m: ComputeCreditModel) -> None:
     b.pipeline = np.concatenate([b.pipeline[:, 1:], nothing], axis=1)
     b.unpaid = np.concatenate([b.unpaid[:, 1:], nothing], axis=1)
     due = due * b.alive[:, np.newaxis]
-    if not due.any():
-        return
     cost = over_generations(due * price)
     purse = Purse(m, due, cost)
-    share = np.where(cost > 0.0, np.minimum(ratio(purse.total(), cost), 1.0), 1.0)
-    purse.pays(share)
-    arrived = due * share[:, np.newaxis]
-    m.books.pay("capex", BORROWER, VENDOR, cost * share)
+    purse.pays()
+    paid = cost - purse.unpaid
+    arrived = due * np.where(cost > 0.0, ratio(paid, cost), 1.0)[:, np.newaxis]
+    m.books.pay("capex", BORROWER, VENDOR, paid)
     takes_delivery(m, arrived, purse.drawn)
     m.fires("machines arrived", over_generations(arrived))
-    m.fires("order dropped", over_generations(due - arrived))
+    m.fires("order dropped", purse.unpaid)
 
 
 class Purse:
-    """How each borrower would pay for `cost` (n, R): every source at its most, used in order."""
+    """How each borrower pays for `cost` (n, R), every source up to its part; owners also refill a thin purse."""
 
     def __init__(self, m: ComputeCreditModel, units: Array, cost: Array) -> None:
         self._m, rules, b, closed = m, m.parameters.invest, m.borrowers, m.world.closed
-        self.cost, left = cost, cost
+        left = cost
         self.by_loan = np.minimum(loan_room(m, units), rules.advance * cost)
         left = left - self.by_loan
         contracted = np.where(m.links.seller.sum(m.offtakes.h100e) > 0.0, 1.0, 0.0)
         self.by_customer = np.minimum(rules.prepayment * cost * contracted, left)
         left = left - self.by_customer
+        buffer = rules.buffer_months * (m.links.borrower.sum(m.facilities.service) + b.overhead) * b.alive
+        thin = np.maximum(buffer - b.cash, 0.0)
         window = rules.issuance * np.exp(-m.parameters.funding.issuance_decay * closed)
-        self.by_owners = np.minimum(np.maximum(market_value_of_equity(m), 0.0) * window, left)
-        left = left - self.by_owners
-        monthly = m.links.borrower.sum(m.facilities.service) + b.overhead
-        spare = np.maximum(b.cash - rules.buffer_months * monthly, 0.0)
-        self.by_cash = np.minimum(spare, left)
+        self.by_owners = np.minimum(np.maximum(market_value_of_equity(m), 0.0) * window * b.alive, left + thin)
+        left = left - np.maximum(self.by_owners - thin, 0.0)
+        self.by_cash = np.minimum(np.maximum(b.cash - buffer, 0.0), left)
+        self.unpaid = left - self.by_cash
         self.drawn = 0.0 * cost
 
-    def total(self) -> Array:
-        """What all sources bring, USD million: `(n, R)`."""
-        return self.by_loan + self.by_customer + self.by_owners + self.by_cash
-
-    def pays(self, share: Array) -> None:
-        """Every source but own cash has paid `share` of its part to the borrowers."""
+    def pays(self) -> None:
+        """Every source but own cash has paid its part to the borrowers."""
         m, rules = self._m, self._m.parameters.invest
-        self.drawn = draws(m, self.by_loan * share)
-        prepaid = self.by_customer * share
-        takes_prepayment(m, prepaid)
-        convertible = issues_convertibles(m, self.by_owners * share * rules.convert_share)
-        m.books.pay("equity issued", CAPITAL, BORROWER, self.by_owners * share - convertible)
+        self.drawn = draws(m, self.by_loan)
+        takes_prepayment(m, self.by_customer)
+        convertible = issues_convertibles(m, self.by_owners * rules.convert_share)
+        m.books.pay("equity issued", CAPITAL, BORROWER, self.by_owners - convertible)
         m.fires("equity issued", self.by_owners)
 
 
@@ -159,9 +153,9 @@ def takes_delivery(m: ComputeCreditModel, units: Array, drawn: Array) -> None:
 
 
 def capacity_is_signed(m: ComputeCreditModel) -> None:
-    """Modelled firms have signed their share of the growth of demand, rationed by the funding window."""
+    """Modelled firms have signed their share of demand above its past peak, rationed by the funding window."""
     b, rules, world, spans = m.borrowers, m.parameters.invest, m.world, m.columns.spans
-    growth = np.maximum(world.compute_demand - world.compute_before, 0.0) / m.parameters.rental.utilisation_cap
+    growth = np.maximum(world.compute_demand - world.compute_peak, 0.0) / m.parameters.rental.utilisation_cap
     captured = rules.capture * growth * np.exp(-world.closed)
     b.signed = 0.0
     for kind, part in (("miner", rules.miner_share), ("neocloud", 1.0 - rules.miner_share)):

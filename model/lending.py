@@ -151,9 +151,15 @@ def lenders_fail(m: ComputeCreditModel) -> None:
 
 
 def closes_month(m: ComputeCreditModel) -> None:
-    """Funding costs and dividends are paid, and funding follows assets: spare cash repays it, room draws it."""
+    """Funding costs and dividends are paid, and funding follows assets: spare cash repays it, room draws it.
+
+    Other assets earn what funding costs, so that they are neutral.
+    """
     lenders, rules, world = m.lenders, m.parameters.lenders, m.world
     pays_line_interest(m)
+    earned = lenders.other * rules.funding_rate / MONTHS
+    m.books.pay("other income", CAPITAL, LENDER, earned)
+    lenders.profit = lenders.profit + earned
     takes_stock(m)
     cost = (lenders.stable + lenders.short) * rules.funding_rate / MONTHS * lenders.alive
     raises_funding(m, np.maximum(cost - lenders.cash, 0.0) * lenders.alive)

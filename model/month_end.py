@@ -9,6 +9,7 @@ import numpy as np
 from nobid.agents.finance import MONTHS
 from nobid.agents.state import Array, ordered_sum
 from nobid.model import default
+from nobid.model.books import HELD_UNITS
 from nobid.model.fleet import all_units
 
 if TYPE_CHECKING:
@@ -51,9 +52,7 @@ def retires(m: ComputeCreditModel) -> None:
     m.fires("machines scrapped", gone * all_units(m))
     power = m.buyers.units * gone * m.hardware.kw
     m.buyers.free = m.buyers.free + freed_racks(m, power)
-    for holder in (
-        ("borrower", "units"), ("borrower", "repo_units"), ("facility", "units"), ("lender", "seized"), ("buyer", "units"),
-    ):  # fmt: skip
+    for holder in HELD_UNITS:
         scrapped = m.columns[holder] * gone
         m.books.move_units(holder, None, scrapped, scrapped)
 

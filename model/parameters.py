@@ -102,7 +102,7 @@ class Demand(Section):
     growth_stress: float = _number(-0.10, "1/year", "log growth of demand in stress", DESIGN, low=-2.0, high=3.0)
     volatility: float = _number(0.40, "1/sqrt(year)", "volatility of demand", DESIGN, high=3.0)
     elasticity: float = _number(1.5, "", "price elasticity of services demanded (epsilon)", DESIGN, low=0.3, high=4.0)
-    efficiency_growth: float = _number(0.30, "1/year", "log growth of services per unit of compute (eta)", MARKETS, low=-1.0, high=2.0)
+    efficiency_growth: float = _number(0.30, "1/year", "log fall of compute needed per service (eta)", MARKETS, low=-1.0, high=2.0)
     growth_uncertainty: float = _number(0.10, "1/year", "standard deviation over paths of mean demand growth", ASSUMPTION, high=1.0)
     volatility_uncertainty: float = _number(0.25, "log", "log standard deviation over paths of demand volatility", ASSUMPTION, high=1.0)
 
@@ -246,6 +246,7 @@ class Lenders(Section):
     """Capital, funding, patience."""
 
     capital_multiple: float = _number(1.0, "ratio", "times the assumed equity of every lender", ASSUMPTION, low=0.01, high=20.0)
+    other_multiple: float = _number(1.0, "ratio", "times every lender's other assets; 0: the vehicle stands alone", ASSUMPTION, high=1.0)
     target: float = _number(0.75, "share", "target equity ratio over the initial one", DESIGN, low=0.0, high=1.5)
     mark: Literal["market", "appraisal", "book"] = _choice("appraisal", "how lenders value machines", "notes: depreciated cost and appraisal")
     appraisal_months: float = _number(6.0, "months", "memory of an appraisal", ASSUMPTION, low=1.0, high=60.0)

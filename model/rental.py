@@ -67,7 +67,7 @@ def clears(m: ComputeCreditModel) -> None:
     rental, world, market, fit = m.parameters.rental, m.world, m.market, m.hardware
     elasticity = m.parameters.demand.elasticity
     supply = supply_by_source(m)
-    world.compute_before = world.compute_demand
+    world.compute_peak = np.maximum(world.compute_peak, world.compute_demand)
     world.compute_demand = world.demand_scale * np.exp(world.demand + (1.0 - elasticity) * world.efficiency)
     rent, runs = m.merit_order.clear(supply, world.compute_demand, rental.reference_rent, elasticity)
     if (given := m.given("rent")) is not None:

@@ -89,7 +89,7 @@ def holds_auctions(m: ComputeCreditModel) -> None:
     b, lenders = m.borrowers, m.lenders
     waits = (lenders.alive * (1.0 - lenders.tight))[:, np.newaxis]
     asks = Asks(
-        free=b.offer_units + 0.0,
+        free=np.minimum(b.offer_units, b.units),
         pledged=m.facilities.units * b.offer_pledged[m.edges.borrower][:, np.newaxis],
         estate=estate_offers(m),
         hurried=lenders.offer_seized * (1.0 - waits),

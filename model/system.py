@@ -70,10 +70,10 @@ class ComputeCreditModel(mesa.Model):
         self.active_leases: Array = np.zeros((len(founding.hosting), len(self.paths)))
         self.estate_nodes = EstateNodes(self)
         self._views()
+        self._create_agents()
         found(self)
         self.books = Books(self, len(self.paths))
         self.record = Record(self, keep_agents)
-        self._create_agents()
 
     def step(self) -> None:
         """One month has passed on every running path."""

@@ -82,7 +82,7 @@ def _demand(m: ComputeCreditModel, shock: Array) -> None:
     demand, world = m.parameters.demand, m.world
     mean = np.where(world.stress > 0.0, demand.growth_stress, demand.growth_calm) + world.demand_growth
     world.demand = world.demand + mean / MONTHS + world.demand_volatility * np.sqrt(1.0 / MONTHS) * shock
-    world.efficiency = world.efficiency + demand.efficiency_growth / MONTHS
+    world.efficiency = world.efficiency - demand.efficiency_growth / MONTHS
     for dated in m.shocks_now():
         world.demand = world.demand + np.log1p(dated.demand)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -49,7 +50,9 @@ def blocks_of_many(run: Run, facts: pd.DataFrame) -> tuple[Block, ...]:
 
 def _defaults_of_one(run: Run) -> Block:
     one = run.outcomes.iloc[0]
-    lines = [(KINDS[kind], f"defaults_{kind}", count, f"{of}") for kind, of in agents_in(run).items()]
+    lines: list[tuple[str, str, Callable[[float], str], str]] = [
+        (KINDS[kind], f"defaults_{kind}", count, f"{of}") for kind, of in agents_in(run).items()
+    ]
     unit, shown = money(run)
     lines.append((f"debt defaulted, {unit}", "debt_defaulted", shown, shown(debt_at_start(run))))
     lines.append((f"lender losses, {unit}", "lender_losses", shown, ""))
