@@ -105,12 +105,28 @@ def collateral(m: ComputeCreditModel, marks: Array) -> Array:
     return pledged + f.coins * m.world.coin / MILLION + f.site_mw * site_price(m)
 
 
+def lease_worth(m: ComputeCreditModel) -> Array:
+    """Present value of the rents still to come on pledged sites, running or signed, USD million: `(E, R)`.
+
+    Leases to modelled tenants at what is left of them, other income as a perpetuity; each at the facility's own rate.
+    """
+    f, hosting = m.facilities, m.hosting
+    share = ratio(f.site_mw, m.links.borrower.sum(f.site_mw)[m.edges.borrower])
+    runs = np.maximum(hosting.months_left, 0.0)
+    rate = m.parameters.debt.base_rate + m.parameters.funding.spread
+    waits = discount(rate, np.maximum(hosting.starts_in, 0.0))
+    leases = m.links.host.sum(hosting.rent * hosting.live * annuity(rate, runs) * waits)
+    other = m.borrowers.other_income * m.borrowers.alive * MONTHS / rate
+    worth: Array = share * (leases + other)[m.edges.borrower]
+    return worth
+
+
 def loan_to_value(m: ComputeCreditModel, marks: Array) -> Array:
-    """Debt over collateral; for notes without any, the borrower's debt over all its assets at `marks`: `(E, R)`."""
+    """Debt over collateral, leases on pledged sites included; for notes without any, the borrower's debt over all its assets at `marks`: `(E, R)`."""
     f = m.facilities
     debt = m.links.borrower.sum(f.drawn)
     firm = ratio(debt, firm_assets(m, marks), empty=AMPLE)[m.edges.borrower]
-    own = ratio(f.drawn, collateral(m, marks), empty=AMPLE)
+    own = ratio(f.drawn, collateral(m, marks) + lease_worth(m), empty=AMPLE)
     return np.where(m.edges.secured > 0.0, np.minimum(own, AMPLE), firm)
 
 

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from nobid.model.parameters import MONTH, Parameters
 
@@ -140,6 +140,15 @@ class LenderRow(Row):
     short_share: float = Field(0.0, ge=0, le=1)  # short funding from outside as a share of liabilities
     repo: bool = False  # lends in repo
     growth: bool = True  # lends to new orders
+
+    @model_validator(mode="after")
+    def _leaves_room_for_loans(self) -> LenderRow:
+        if self.cash_share + self.other_share >= 1.0:
+            raise ValueError(
+                f"cash_share {self.cash_share:g} and other_share {self.other_share:g} leave nothing to lend: "
+                "together they must stay below 1"
+            )
+        return self
 
 
 class WarehouseRow(Row):

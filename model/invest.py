@@ -58,6 +58,8 @@ class Purse:
         left = cost
         self.by_loan = np.minimum(loan_room(m, units), rules.advance * cost)
         left = left - self.by_loan
+        self.by_coins = np.minimum(coin_room(m) * np.where(cost > 0.0, 1.0, 0.0), left)
+        left = left - self.by_coins
         contracted = np.where(m.links.seller.sum(m.offtakes.h100e) > 0.0, 1.0, 0.0)
         self.by_customer = np.minimum(rules.prepayment * cost * contracted, left)
         left = left - self.by_customer
@@ -74,6 +76,7 @@ class Purse:
         """Every source but own cash has paid its part to the borrowers."""
         m, rules = self._m, self._m.parameters.invest
         self.drawn = draws(m, self.by_loan)
+        borrows_on_coins(m, self.by_coins)
         takes_prepayment(m, self.by_customer)
         convertible = issues_convertibles(m, self.by_owners * rules.convert_share)
         m.books.pay("equity issued", CAPITAL, BORROWER, self.by_owners - convertible)
@@ -94,6 +97,30 @@ def loan_room(m: ComputeCreditModel, units: Array) -> Array:
     worth = unit_value(m.market.earning, m.hardware.cost, tenor, belief, rate) / MILLION
     sized = over_generations(units * worth) / rules.dscr
     return np.minimum(m.links.borrower.sum(room), sized) * m.borrowers.alive
+
+
+def coin_room(m: ComputeCreditModel) -> Array:
+    """What free coins would bring at the initial ratio, to firms that have a coin loan with a willing lender: `(n, R)`."""
+    f, edges, b = m.facilities, m.edges, m.borrowers
+    open_loans = edges.is_coin_loan * np.where(f.principal_due > 0.0, 0.0, 1.0) * (1.0 - f.calling)
+    room = m.links.borrower.sum(open_loans * m.lenders.room[edges.lender] * np.exp(-m.world.closed))
+    allowed = 0.0 if m.parameters.debt.ring_fence_coins else m.parameters.debt.btc.initial
+    return np.minimum(allowed * b.coins * m.world.coin / MILLION, room) * b.alive
+
+
+def borrows_on_coins(m: ComputeCreditModel, wanted: Array) -> None:
+    """Coin loans have been drawn by `wanted` (n, R) against free coins pledged at the initial ratio."""
+    f, edges = m.facilities, m.edges
+    open_loans = edges.is_coin_loan * np.where(f.principal_due > 0.0, 0.0, 1.0) * (1.0 - f.calling)
+    room = open_loans * m.lenders.room[edges.lender]
+    drawn = room * ratio(wanted, m.links.borrower.sum(room))[edges.borrower]
+    pledged = drawn / (m.parameters.debt.btc.initial * m.world.coin / MILLION)
+    raises_funding(m, np.maximum(m.links.lender.sum(drawn) - np.maximum(m.lenders.cash, 0.0), 0.0))
+    m.books.move_coins(("borrower", "coins"), ("facility", "coins"), m.links.borrower.sum(pledged), pledged)
+    m.books.lend(drawn)
+    f.limit = np.maximum(f.limit, f.drawn)
+    m.world.new_credit = m.world.new_credit + ordered_sum(drawn)
+    m.fires("coins pledged for machines", drawn)
 
 
 def draws(m: ComputeCreditModel, wanted: Array) -> Array:
