@@ -7,16 +7,15 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-import mesa
 import numpy as np
 
 from nobid.agents.finance import MILLION, unit_value
-from nobid.agents.state import Array, Real, Rows, over_generations, ratio
+from nobid.agents.state import Actor, Array, Real, over_generations, ratio
 
 CENT = 1e-8  # USD million: below this nothing is owed
 
 
-class Borrower(mesa.Agent, Rows):
+class Borrower(Actor):
     """A firm that owes money against machines, coins or sites."""
 
     family: ClassVar[str] = "borrower"
@@ -55,7 +54,9 @@ class Borrower(mesa.Agent, Rows):
     undrawn = Real("USD m", "committed lines that can be drawn now")
     loan_coins = Real("BTC", "coins above what coin loans require")
     repo_value = Real("USD m", "what the repo market would lend now")
-    pledged_value = Real("USD m", "cash that selling pledged machines would bring now, net of release prices")
+    pledged_gross = Real("USD m", "price of all pledged machines whose sale would help")
+    pledged_relief = Real("USD m", "what of it would come off dues")
+    pledged_excess = Real("USD m", "what of it would be left above the release price")
     offers = Real("", "times machines were offered this month")
     want_draw = Real("USD m", "wish: draw on committed lines")
     want_coins = Real("BTC", "wish: sell free coins")
@@ -104,7 +105,9 @@ class Borrower(mesa.Agent, Rows):
         offered = np.minimum(np.ceil(held * share[..., np.newaxis, :]), held)
         self.offer_units = offered
         short = np.maximum(need - worth, 0.0)
-        self.offer_pledged = np.minimum(ratio(short, self.pledged_value), 1.0)
+        on_dues = ratio(np.minimum(short, self.pledged_relief), self.pledged_gross)
+        above = ratio(np.maximum(short - self.pledged_relief, 0.0), self.pledged_excess)
+        self.offer_pledged = np.clip(np.maximum(on_dues, above), 0.0, 1.0)
 
     def gives_up(self) -> None:
         """Failing: still short after asking, with nothing left that could bring cash."""
@@ -112,7 +115,7 @@ class Borrower(mesa.Agent, Rows):
         price = self.model.world.coin / MILLION
         free_coins = self.coins * (0.0 if self.model.parameters.debt.ring_fence_coins else 1.0)
         liquid = self.undrawn + (free_coins + self.loan_coins) * price + self.repo_value
-        machines = over_generations(self.units) + self.pledged_value
+        machines = over_generations(self.units) + self.pledged_relief + self.pledged_excess
         tired = self.offers > self.model.parameters.auction.reoffers
         nothing = (liquid <= CENT) & (tired | (machines <= CENT))
         self.failing = np.where((self.alive > 0.0) & (need > CENT) & nothing, 1.0, 0.0)
@@ -122,11 +125,11 @@ class Borrower(mesa.Agent, Rows):
         share = self.model.parameters.debt.cure_share
         return np.where(amount <= share * spare, 1.0, 0.0)
 
-    def surrenders(self, debt: Array, value: Array, income: Array, service: Array) -> Array:
-        """1 where a firm short of cash hands a limited-recourse SPV's collateral to its lender."""
+    def surrenders(self, debt: Array, value: Array, spare: Array) -> Array:
+        """1 where a firm short of cash hands a limited-recourse SPV without `spare` income to its lender."""
         beyond = debt > self.model.parameters.debt.walk_away_ltv * value
         short = self.due > self.cash + CENT
-        return np.where(beyond & short & (income < service), 1.0, 0.0)
+        return np.where(beyond & short & (spare < 0.0), 1.0, 0.0)
 
     def orders_machines(self) -> None:
         """The firm orders what serves its newly signed capacity, of the machine it finds best, if it finds one good.
@@ -136,7 +139,11 @@ class Borrower(mesa.Agent, Rows):
         market, fit = self.model.market, self.model.hardware
         required = self.model.parameters.debt.base_rate + self.model.parameters.invest.hurdle
         decay = self.belief_decay[..., np.newaxis, :]
-        worth = unit_value(market.earning, fit.cost, fit.life, decay, required) / market.list_price * fit.on_sale
+        worth = (
+            unit_value(market.earning, fit.cost, fit.life, decay=decay, required=required)
+            / market.list_price
+            * fit.on_sale
+        )
         best = np.max(worth, axis=-2)[..., np.newaxis, :]
         chosen = (worth >= best) & (worth > 1.0)
         first = chosen & (np.add.accumulate(chosen, axis=-2) <= 1)

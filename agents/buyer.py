@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-import mesa
 import numpy as np
 
 from nobid.agents.finance import MILLION, annuity, unit_value
-from nobid.agents.state import Array, Real, Rows
+from nobid.agents.state import Actor, Array, Real
 
 AIR, LIQUID = 0, 1
 
 
-class GPUBuyer(mesa.Agent, Rows):
+class GPUBuyer(Actor):
     """A hyperscaler, cloud, AI lab, enterprise, vendor or broker."""
 
     family: ClassVar[str] = "buyer"
@@ -42,12 +41,15 @@ class GPUBuyer(mesa.Agent, Rows):
         market, fit = self.model.market, self.model.hardware
         earning, cost, life = market.earning, fit.cost, fit.life
         decay, required = self.belief_decay[..., np.newaxis, :], self.required[..., np.newaxis, :]
-        value = unit_value(earning, cost, life, decay, required)
+        value = unit_value(earning, cost, life, decay=decay, required=required)
         self.value = value
         rack_rent = self.rack_rent(value)
         burdened = cost + fit.kw * np.where(fit.liquid > 0.0, rack_rent[..., LIQUID:, :], rack_rent[..., :LIQUID, :])
-        net = unit_value(earning, burdened, life, decay, required) - self.move_in[..., np.newaxis, :]
-        self.limit = np.maximum(net, 0.0) * fit.launched * self.alive[..., np.newaxis, :]
+        net = unit_value(earning, burdened, life, decay=decay, required=required) - self.move_in[..., np.newaxis, :]
+        most = np.where(
+            fit.on_sale > 0.0, np.minimum(net, market.list_price), net
+        )  # nobody pays more for used than for new
+        self.limit = np.maximum(most, 0.0) * fit.launched * self.alive[..., np.newaxis, :]
 
     def rack_rent(self, value: Array) -> Array:
         """The rent of a kW-month by cooling class: the best surplus a new machine would earn there, USD.
@@ -72,12 +74,11 @@ class GPUBuyer(mesa.Agent, Rows):
         self.budget_left = self.budget * buyers.budget_multiple * self.alive
         self.appetite_left = self.free * buyers.appetite * self.alive[..., np.newaxis, :]
 
-    def broker_budget(self, haircut: Array, capacity: Array, cash: Array, budget: Array) -> Array:
+    def broker_budget(self, *, haircut: Array, capacity: Array, cash: Array, budget: Array) -> Array:
         """What a broker can spend: its cash over the haircut, and never more than repo will finance, USD million."""
         own = np.where(haircut > 0.0, cash / np.maximum(haircut, 1.0 / MILLION), budget)
         lent = np.where(haircut < 1.0, capacity / np.maximum(1.0 - haircut, 1.0 / MILLION), 0.0)
-        financed: Array = np.maximum(np.minimum(budget, np.minimum(own, lent)), 0.0)
-        return financed
+        return np.maximum(np.minimum(budget, np.minimum(own, lent)), 0.0)
 
     def leaves_contract(self, spot: Array, price: Array, strong: Array) -> Array:
         """1 where a weak contract is broken: spot is below its price by more than the cost of switching."""

@@ -37,8 +37,7 @@ def annuity(rate: Array | float, months: Array | float) -> Array:
     monthly = np.asarray(rate) / MONTHS
     with np.errstate(divide="ignore", invalid="ignore"):
         value = -np.expm1(-np.asarray(months) * np.log1p(monthly)) / monthly
-    paid: Array = np.where(monthly > 0.0, value, np.asarray(months, dtype=float))
-    return paid
+    return np.where(monthly > 0.0, value, np.asarray(months, dtype=float))
 
 
 def level_payment(balance: Array, rate: Array, months: Array) -> Array:
@@ -59,8 +58,7 @@ def average_discount(decay: Array | float, months: float) -> Array:
     total = np.asarray(decay, dtype=float) * months / MONTHS
     with np.errstate(divide="ignore", invalid="ignore"):
         value = -np.expm1(-total) / total
-    averaged: Array = np.where(np.abs(total) > 0.0, value, 1.0)
-    return averaged
+    return np.where(np.abs(total) > 0.0, value, 1.0)
 
 
 def _geometric(log_ratio: Array, first: Array, last: Array) -> Array:
@@ -68,11 +66,10 @@ def _geometric(log_ratio: Array, first: Array, last: Array) -> Array:
     terms = np.maximum(last - first, 0.0)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         value = np.exp(log_ratio * first) * np.expm1(log_ratio * terms) / np.expm1(log_ratio)
-    summed: Array = np.where(log_ratio == 0.0, terms, value)
-    return summed
+    return np.where(log_ratio == 0.0, terms, value)
 
 
-def unit_value(earning: Array, cost: Array, life: Array, decay: Array | float, required: Array | float) -> Array:
+def unit_value(earning: Array, cost: Array, life: Array, *, decay: Array | float, required: Array | float) -> Array:
     """The present value of a machine that is switched off when it no longer pays its cost, USD.
 
     `V = sum_{k<K} max(A e^(-delta k) - c, 0) beta^k`, beta = 1/(1+y/12), in closed form: the positive months are one
@@ -80,7 +77,7 @@ def unit_value(earning: Array, cost: Array, life: Array, decay: Array | float, r
     `earning` A and `cost` c in USD a month, `life` K in months, `decay` delta and `required` y a year.
 
     >>> by_sum = sum(max(100 * np.exp(-0.3 / 12 * k) - 40, 0) * (1 + 0.12 / 12) ** -k for k in range(60))
-    >>> closed = unit_value(np.array(100.0), np.array(40.0), np.array(60.0), 0.3, 0.12)
+    >>> closed = unit_value(np.array(100.0), np.array(40.0), np.array(60.0), decay=0.3, required=0.12)
     >>> bool(abs(closed - by_sum) < 1e-9)
     True
     """
@@ -98,5 +95,4 @@ def unit_value(earning: Array, cost: Array, life: Array, decay: Array | float, r
 
 def call_to(debt: Array, collateral: Array, target: Array | float) -> Array:
     """The cash that brings `debt / collateral` down to `target`."""
-    due: Array = np.maximum(debt - target * collateral, 0.0)
-    return due
+    return np.maximum(debt - target * collateral, 0.0)

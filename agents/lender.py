@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-import mesa
 import numpy as np
 
 from nobid.agents.borrower import CENT
-from nobid.agents.state import Array, Real, Rows, ratio
+from nobid.agents.state import Actor, Array, Real, ratio
 
 
-class Lender(mesa.Agent, Rows):
+class Lender(Actor):
     """A bank, fund, insurer or vendor that holds facilities."""
 
     family: ClassVar[str] = "lender"
@@ -41,6 +40,8 @@ class Lender(mesa.Agent, Rows):
     alive = Real("0/1", "1 until default")
     losses = Real("USD m", "losses booked this month")
     profit = Real("USD m", "interest and fees less funding cost, this month")
+    opening_equity = Real("USD m", "equity at the month's start")
+    opened_alive = Real("0/1", "alive at the month's start")
     withdrawn = Real("USD m", "short funding withdrawn this month, cumulative")
     opening_short = Real("USD m", "short funding at the month's start")
     due = Real("USD m", "funding due now")
@@ -64,8 +65,7 @@ class Lender(mesa.Agent, Rows):
 
     def shortfall(self) -> Array:
         """How far the equity ratio is below target, as a share of the target, in [0, 1]."""
-        gap: Array = np.clip(ratio(self.target - self.equity_ratio, self.target), 0.0, 1.0)
-        return gap
+        return np.clip(ratio(self.target - self.equity_ratio, self.target), 0.0, 1.0)
 
     def is_withdrawn(self) -> None:
         """Short funders have asked back `phi` x shortfall of the month's opening stock, cumulative over rounds."""
@@ -79,8 +79,7 @@ class Lender(mesa.Agent, Rows):
 
     def owed_now(self) -> Array:
         """Funding and lines asked back, USD million."""
-        owed: Array = self.due + self.lines_due
-        return owed
+        return self.due + self.lines_due
 
     def raises_cash(self) -> None:
         """Other assets are offered for what is due beyond cash."""
@@ -98,7 +97,7 @@ class Lender(mesa.Agent, Rows):
         hurried = (self.tight + (1.0 - self.alive) + short)[..., np.newaxis, :] > 0.0
         quota = np.where(hurried, self.seized, auction.seized_share * self.opening_seized - self.offered_seized)
         again = np.where(self.offered_seized <= (auction.reoffers + 1.0) * self.opening_seized + CENT, 1.0, 0.0)
-        self.offer_seized = np.clip(quota, 0.0, self.seized) * np.where(hurried, again, 1.0)
+        self.offer_seized = np.clip(np.ceil(quota), 0.0, self.seized) * np.where(hurried, again, 1.0)
 
     def haircut(self, volatility: Array, drawdown: Array) -> Array:
         """The repo haircut on each generation: base, volatility, drawdown, own shortfall, within its bounds."""

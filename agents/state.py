@@ -12,14 +12,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from types import EllipsisType
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, overload
 
+import mesa
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
+Mask = NDArray[np.bool_]
 Where = int | slice | Index | EllipsisType
 
 
@@ -33,10 +35,16 @@ class Real:
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
 
-    def __get__(self, view: Rows | None, owner: type) -> Any:
+    @overload
+    def __get__(self, view: None, owner: type) -> Self: ...
+
+    @overload
+    def __get__(self, view: Rows, owner: type) -> Array: ...
+
+    def __get__(self, view: Rows | None, owner: type) -> Self | Array:
         if view is None:
             return self
-        seen = view.model.columns[view.family, self.name][view.where]
+        seen: Array = view.model.columns[view.family, self.name][view.where]
         seen.flags.writeable = False
         return seen
 
@@ -79,6 +87,12 @@ class Rows:
                     yield column
 
 
+class Actor(mesa.Agent, Rows):  # type: ignore[type-arg, unused-ignore]  # generic on Mesa 3.5, not on 3.3
+    """A Mesa agent that looks at its own row."""
+
+    model: Any
+
+
 class Columns:
     """All numbers of a run: `(family, name)` to an array whose last axis is the replication."""
 
@@ -90,7 +104,7 @@ class Columns:
     def __getitem__(self, key: tuple[str, str]) -> Array:
         return self.arrays[key]
 
-    def declare(self, cls: type[Rows], shape: tuple[int, ...], axes: dict[str, int], paths: int) -> None:
+    def declare(self, cls: type[Rows], shape: tuple[int, ...], *, axes: dict[str, int], paths: int) -> None:
         """Every column of `cls` exists and is zero; a fixed one is `(…, 1)`."""
         for column in cls.declared():
             key = (cls.family, column.name)
@@ -127,12 +141,12 @@ class Link:
     def __init__(self, index: Index, size: int) -> None:
         self.index, self.size = index, size
         edges = len(index)
-        self._ones = sparse.csr_array(
-            (np.ones(edges), (index, np.arange(edges))), shape=(size, edges)
-        )
+        self._ones = sparse.csr_array((np.ones(edges), (index, np.arange(edges))), shape=(size, edges))
 
     def sum(self, values: Array) -> Array:
         """Per agent, the sum of `values` over its edges: `(E, …, R)` to `(size, …, R)`."""
+        if not len(self.index):
+            return np.zeros((self.size, *values.shape[1:]))
         flat = values.reshape(len(self.index), -1)
         summed: Array = np.asarray(self._ones @ flat)
         return summed.reshape(self.size, *values.shape[1:])

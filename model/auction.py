@@ -24,7 +24,7 @@ class Cleared:
     sold: Array
 
 
-def call_auction(limit: Array, quantity: Array, budget: Array, ask: Array, reserve: Array) -> Cleared:
+def call_auction(limit: Array, quantity: Array, budget: Array, *, ask: Array, reserve: Array) -> Cleared:
     """The auction of one generation on every path is cleared.
 
     `limit` (J, R) USD a unit, `quantity` (J, R) units, `budget` (J, R) USD, `ask` (K, R) units, `reserve` (K, R) USD.
@@ -46,11 +46,9 @@ def call_auction(limit: Array, quantity: Array, budget: Array, ask: Array, reser
 
 
 def _ration(first: Array, marginal: Array, traded: Array) -> Array:
-    """`traded` is shared: `first` in full (pro rata if even they exceed it), the marginal ones pro rata with the rest."""
+    """`traded` is shared: `first` in full (pro rata if they exceed it), the marginal ones pro rata with the rest."""
     inner, outer = ordered_sum(first), ordered_sum(marginal)
-    return first * np.minimum(ratio(traded, inner), 1.0) + marginal * np.clip(
-        ratio(traded - inner, outer), 0.0, 1.0
-    )
+    return first * np.minimum(ratio(traded, inner), 1.0) + marginal * np.clip(ratio(traded - inner, outer), 0.0, 1.0)
 
 
 def _crossing(limit: Array, quantity: Array, budget: Array, ask: Array, reserve: Array) -> Array:
@@ -95,5 +93,4 @@ def _first_cover(kink: Array, a: Array, b: Array, left: Array, total: Array) -> 
     paths = np.arange(kink.shape[1])
     at = covered_here[first, paths] | drops[first, paths]
     price = np.where(at, kink[first, paths], np.minimum(inside[first, paths], kink[first, paths]))
-    none: Array = np.where(hit.any(axis=0) & (total > 0.0), price, 0.0)
-    return none
+    return np.where(hit.any(axis=0) & (total > 0.0), price, 0.0)

@@ -27,12 +27,14 @@ SECTORS = (
 )  # fmt: skip
 CASH_ROWS = (
     "spot rent", "offtake rent", "customer prepayment", "other income", "compute sales", "hosting rent", "opex",
-    "site rent", "coins sold", "draws", "interest", "fees", "principal", "sweep", "margin", "warehouse out",
-    "warehouse in", "warehouse interest", "funding in", "funding out", "funding cost", "other assets", "dividends",
-    "equity issued", "convertibles issued", "capex", "used machines", "repo out", "repo in", "repo interest",
+    "site rent", "coins sold", "draws", "interest", "fees", "principal", "sweep", "margin",
+    "lines repaid", "line interest", "funding in", "funding out", "funding cost", "other assets", "dividends",
+    "equity issued", "convertibles issued", "shares sold", "capex", "used machines",
+    "repo out", "repo in", "repo interest",
     "move-in", "acquisition funding", "sites sold", "liquidation cost", "recoveries", "damages", "estate opened",
-    "residual to owners", "public lines",
+    "residual to owners",
 )  # fmt: skip
+Holder = tuple[str, str]  # family and column of whoever holds machines or coins
 DEBT_ROWS = ("drawn", "issued", "repaid", "converted", "seized", "to claims")
 
 
@@ -79,20 +81,28 @@ class Books:
                 arrays["books", f"{prefix}.{account.name}"] = np.zeros(stock.shape)
         arrays["books", "debt"] = np.zeros((len(DEBT_ROWS), paths))
         arrays["books", "debt_flow"] = np.zeros(arrays["facility", "drawn"].shape)
-        for name in ("debt_open", "funding_open", "warehouse_open", "repo_open", "coins_open", "coins_flow", "repo_flow"):
+        for name in (
+            "debt_open",
+            "funding_open",
+            "warehouse_open",
+            "repo_open",
+            "coins_open",
+            "coins_flow",
+            "repo_flow",
+            "warehouse_flow",
+        ):
             arrays["books", name] = np.zeros(arrays["facility", "drawn"].shape if name == "debt_open" else paths)
         for name in ("units_open", "units_flow"):
             arrays["books", name] = np.zeros((len(m.hardware.names), paths))
 
     def _of(self, name: str) -> Array:
-        array: Array = self._m.columns["books", name]
-        return array
+        return self._m.columns["books", name]
 
-    def pay(self, row: str, payer: Account, payee: Account, amount: Array) -> None:
-        """`amount` (USD million, one row per edge or agent of the accounts) has left the payer and reached the payee."""
-        self.settle(row, payer, amount, payee, amount)
+    def pay(self, row: str, amount: Array, *, payer: Account, payee: Account) -> None:
+        """`amount` (USD million, one row per edge or agent of the accounts) has gone from payer to payee."""
+        self.settle(row, payer=payer, paid=amount, payee=payee, received=amount)
 
-    def settle(self, row: str, payer: Account, paid: Array, payee: Account, received: Array) -> None:
+    def settle(self, row: str, *, payer: Account, paid: Array, payee: Account, received: Array) -> None:
         """Many have paid many: `paid` and `received` stand by their own account's rows and have the same total."""
         gone, come = -paid, received + 0.0
         number = CASH_ROWS.index(row)
@@ -126,20 +136,33 @@ class Books:
     def lend(self, amount: Array) -> None:
         """Lenders have paid `amount` (E, R) to borrowers, who owe it."""
         links = self._m.links
-        self.pay("draws", LENDER.along(links.lender), BORROWER.along(links.borrower), amount)
+        self.pay("draws", amount, payer=LENDER.along(links.lender), payee=BORROWER.along(links.borrower))
         self._debt("drawn", amount)
 
     def repay(self, row: str, amount: Array, payer: Account | None = None) -> None:
         """Borrowers (or whoever pays for them) have paid `amount` (E, R) to lenders and owe that much less."""
         links = self._m.links
-        self.pay(row, payer or BORROWER.along(links.borrower), LENDER.along(links.lender), amount)
+        self.pay(row, amount, payer=payer or BORROWER.along(links.borrower), payee=LENDER.along(links.lender))
         self._debt("repaid", -amount)
 
     def issue(self, amount: Array) -> None:
         """The capital market's funds have bought notes: lenders of note facilities pay, borrowers owe."""
         links = self._m.links
-        self.pay("convertibles issued", LENDER.along(links.lender), BORROWER.along(links.borrower), amount)
+        self.pay("convertibles issued", amount, payer=LENDER.along(links.lender), payee=BORROWER.along(links.borrower))
         self._debt("issued", amount)
+
+    def repay_line(self, amount: Array) -> None:
+        """Receivers have paid `amount` (lines, R) back to the providers of their lines."""
+        links, paid = self._m.links, amount + 0.0
+        self.pay("lines repaid", paid, payer=LENDER.along(links.receiver), payee=LENDER.along(links.provider))
+        owed = self._m.columns["warehouse", "drawn"]
+        owed -= paid
+        self._of("warehouse_flow")[...] -= ordered_sum(paid)
+
+    def convert(self, amount: Array) -> None:
+        """Debt of `amount` (E, R) has become shares, which its holders have sold to the capital market for as much."""
+        self.pay("shares sold", amount, payer=CAPITAL, payee=LENDER.along(self._m.links.lender))
+        self.cancel("converted", amount)
 
     def cancel(self, row: str, amount: Array) -> None:
         """Debt of `amount` (E, R) is gone without cash: converted, set against seized collateral, or made a claim."""
@@ -152,8 +175,8 @@ class Books:
         self._of("debt_flow")[...] += moved
         self._of("debt")[DEBT_ROWS.index(row)] += ordered_sum(moved)
 
-    def move_units(self, giver: tuple[str, str] | None, taker: tuple[str, str] | None, gone: Array, come: Array) -> None:
-        """Machines have changed hands: `gone` per giver's row, `come` per taker's; None is the vendor or the scrapyard."""
+    def move_units(self, *, giver: Holder | None, taker: Holder | None, gone: Array, come: Array) -> None:
+        """Machines have changed hands: `gone` per giver's row, `come` per taker's; None: vendor or scrap yard."""
         gone, come = gone + 0.0, come + 0.0
         if giver is not None:
             stock = self._m.columns[giver]
@@ -166,7 +189,7 @@ class Books:
         else:
             self._of("units_flow")[...] -= ordered_sum(gone)
 
-    def move_coins(self, giver: tuple[str, str] | None, taker: tuple[str, str] | None, gone: Array, come: Array) -> None:
+    def move_coins(self, *, giver: Holder | None, taker: Holder | None, gone: Array, come: Array) -> None:
         """Coins have changed hands; None is the network (mined) or the coin market (sold)."""
         gone, come = gone + 0.0, come + 0.0
         if giver is not None:
@@ -190,7 +213,16 @@ class Books:
     def open_month(self) -> None:
         """Flows are zero and opening stocks are noted."""
         m = self._m
-        for name in ("matrix", "turnover", "debt", "debt_flow", "units_flow", "coins_flow", "repo_flow"):
+        for name in (
+            "matrix",
+            "turnover",
+            "debt",
+            "debt_flow",
+            "units_flow",
+            "coins_flow",
+            "repo_flow",
+            "warehouse_flow",
+        ):
             self._of(name)[...] = 0.0
         for account in CASH_STOCKS:
             self._of(f"flow.{account.name}")[...] = 0.0
@@ -209,7 +241,8 @@ class Books:
 
     def row(self, name: str) -> Array:
         """The row of the transactions-flow matrix, `(sectors, R)`, USD million."""
-        return self._of("matrix")[CASH_ROWS.index(name)]
+        flows: Array = self._of("matrix")[CASH_ROWS.index(name)]
+        return flows
 
     def checks(self) -> Iterator[tuple[str, Array, Array]]:
         """Every identity as (account, gap, scale), each `(…, R)`."""
@@ -249,6 +282,9 @@ class Books:
         flow = -(self.row("funding in") + self.row("funding out"))[capital]
         gap = now["funding_open"] - self._of("funding_open") - flow
         yield "lenders' funding", gap, self._of("funding_open") + np.abs(flow)
+        lines = self._of("warehouse_flow")
+        gap = now["warehouse_open"] - self._of("warehouse_open") - lines
+        yield "lines between lenders", gap, self._of("warehouse_open") + np.abs(lines)
         repo = self._of("repo_flow")
         yield "repo", now["repo_open"] - self._of("repo_open") - repo, self._of("repo_open") + np.abs(repo)
 

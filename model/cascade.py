@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nobid.agents.state import Array, Columns, Index
+from nobid.agents.state import Columns, Index, Mask, ordered_sum
 from nobid.model import default, lending, margin, payments, secondary
 
 if TYPE_CHECKING:
@@ -25,14 +25,14 @@ def runs(m: ComputeCreditModel) -> None:
     """The month has settled on every path: dues paid, or their debtor failed; no claim, call or sale is pending."""
     opens(m)
     whole = m.columns
-    moving: Index = np.flatnonzero(m.running)
+    moving: Index = np.flatnonzero(m.going)
     for number in range(1, MOST_ROUNDS + 2):
         if not len(moving):
             return
         if number > MOST_ROUNDS:
             m.stops(moving, unsettled(m, whole, moving))
             return
-        moving = moves_on(m, whole, moving, number)
+        moving = moves_on(m, whole, moving, number=number)
 
 
 def opens(m: ComputeCreditModel) -> None:
@@ -41,11 +41,11 @@ def opens(m: ComputeCreditModel) -> None:
     b.offers, b.failing = 0.0, 0.0
     b.estate_opening = b.units * (1.0 - b.alive)[:, np.newaxis]
     b.estate_offered = 0.0
-    world.opening_debt = m.total(m.facilities.drawn)
+    world.opening_debt = ordered_sum(m.facilities.drawn)
     world.moved, world.rounds, world.stalled = 0.0, 0.0, 0.0
 
 
-def moves_on(m: ComputeCreditModel, whole: Columns, moving: Index, number: int) -> Index:
+def moves_on(m: ComputeCreditModel, whole: Columns, moving: Index, *, number: int) -> Index:
     """One round has run on the moving paths; those that still move are returned."""
     everyone = len(moving) == whole["world", "path"].shape[-1]
     m.columns = whole if everyone else whole.take(moving)
@@ -61,13 +61,14 @@ def moves_on(m: ComputeCreditModel, whole: Columns, moving: Index, number: int) 
         if m.columns is not whole:
             whole.put(moving, m.columns)
             m.columns = whole
-    return moving[last_call]
+    remaining: Index = moving[last_call]
+    return remaining
 
 
-def unpaid_lenders(m: ComputeCreditModel) -> Array:
+def unpaid_lenders(m: ComputeCreditModel) -> Mask:
     """True where a living lender still owes funding that it cannot pay: `(R,)`."""
     lenders = m.lenders
-    short: Array = ((lenders.owed_now() - lenders.cash) * lenders.alive > UNPAID).any(axis=0)
+    short: Mask = np.any((lenders.owed_now() - lenders.cash) * lenders.alive > UNPAID, axis=0)
     return short
 
 
@@ -94,10 +95,11 @@ def one_round(m: ComputeCreditModel) -> None:
 def unsettled(m: ComputeCreditModel, whole: Columns, moving: Index) -> list[str]:
     """For every path that did not settle, a sentence that names who was still moving."""
     b, lenders = m.borrowers, m.lenders
+    unpaid = (lenders.owed_now() - lenders.cash) * lenders.alive
     sentences = []
     for path in moving:
         names = [row.name for i, row in enumerate(m.edges.borrowers) if b.due[i, path] > 0.0 and b.alive[i, path] > 0.0]
-        names += [name for i, name in enumerate(m.edges.lender_names) if lenders.alive[i, path] * (lenders.owed_now() - lenders.cash)[i, path] > UNPAID]
+        names += [name for i, name in enumerate(m.edges.lender_names) if unpaid[i, path] > UNPAID]
         who = ", ".join(names) or "nobody by name"
         sentences.append(f"cascade did not settle in {m.month_name()} after {MOST_ROUNDS} rounds: still moving: {who}")
     return sentences

@@ -1,7 +1,8 @@
 """Who can pay whom when several fail at once and owe one another?
 
 Eisenberg and Noe (2001), theorem 2, with the recoveries of Rogers and Veraart (2013), after their equation for the
-clearing vector: `p_i = pbar_i` where assets cover it, else `alpha e_i + beta (Pi' p)_i`. The greatest vector, from above.
+clearing vector: `p_i = pbar_i` where assets cover it, else `alpha e_i + beta (Pi' p)_i`. The greatest vector, from
+above.
 """
 
 from __future__ import annotations
@@ -31,13 +32,13 @@ class Cleared:
 
 
 def clear(
-    debtor: Index, creditor: Index, owed: Array, assets: Array, *, alpha: float = 1.0, beta: float = 1.0
+    debtor: Index, creditor: Index, *, owed: Array, assets: Array, alpha: float = 1.0, beta: float = 1.0
 ) -> Cleared:
     """The greatest clearing vector of `owed` (E, R) between nodes whose outside `assets` are (N, R).
 
     Starts from full payment and only lowers; each path stops for itself. Raises NotCleared when it does not settle.
 
-    >>> two = clear(np.array([0]), np.array([1]), np.array([[10.0]]), np.array([[4.0], [0.0]]))
+    >>> two = clear(np.array([0]), np.array([1]), owed=np.array([[10.0]]), assets=np.array([[4.0], [0.0]]))
     >>> two.paid.tolist()
     [[4.0], [0.0]]
     """

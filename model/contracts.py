@@ -8,30 +8,38 @@ import numpy as np
 
 from nobid.agents.finance import HOURS, MILLION
 from nobid.agents.state import Array, ordered_sum, ratio
-from nobid.model.books import BORROWER, BUYER
+from nobid.model.books import BORROWER, BUYER, USERS
 
 if TYPE_CHECKING:
     from nobid.model.system import ComputeCreditModel
 
 
 def run(m: ComputeCreditModel) -> None:
-    """Buyers have failed or not, weak contracts have been left or not, terms have run."""
+    """Buyers have failed or not, weak contracts have been left or not, terms have run; who failed pays nothing more."""
     offtakes = m.offtakes
     fails = failing_buyers(m)
-    m.record.defaults(m, "buyer", fails, m.links.customer.sum(offtakes.h100e * offtakes.price) * HOURS / MILLION)
+    m.record.defaults(
+        m, "buyer", failing=fails, debt=m.links.customer.sum(offtakes.h100e * offtakes.price) * HOURS / MILLION
+    )
     m.buyers.alive = m.buyers.alive * (1.0 - fails)
     m.fires("buyer default", fails)
     lost = fails[m.edges.customer] * np.where(offtakes.h100e > 0.0, 1.0, 0.0)
-    pay_damages(m, lost)
     spot = np.broadcast_to(m.world.rent, offtakes.price.shape)
     left = m.ask("buyer", "leaves_contract", m.edges.customer, spot, offtakes.price, offtakes.strong)
     left = left * np.where(offtakes.h100e > 0.0, 1.0, 0.0) * (1.0 - lost)
     m.fires("offtake broken", left)
-    m.record.happened(m, "contract lost", "borrower", m.edges.seller, ("buyer", m.edges.customer), "offtake", lost + left)
+    m.record.happened(
+        m,
+        "contract lost",
+        lost + left,
+        source=("borrower", m.edges.seller),
+        target=("buyer", m.edges.customer),
+        channel="offtake",
+    )
     ended = np.where(offtakes.months_left <= 0.0, 1.0, 0.0)
     stays = (1.0 - lost) * (1.0 - left) * (1.0 - ended)
     offtakes.h100e = offtakes.h100e * stays
-    offtakes.prepaid = offtakes.prepaid * np.where(offtakes.months_left > 0.0, 1.0, 0.0)
+    offtakes.prepaid = offtakes.prepaid * stays
     offtakes.months_left = np.maximum(offtakes.months_left - 1.0, 0.0)
 
 
@@ -47,15 +55,6 @@ def failing_buyers(m: ComputeCreditModel) -> Array:
     return np.maximum(drawn, scripted) * buyers.alive * (1.0 - buyers.broker)
 
 
-def pay_damages(m: ComputeCreditModel, lost: Array) -> None:
-    """A failed buyer's cash is shared among the firms it left; the rest of their claim is lost."""
-    offtakes = m.offtakes
-    claim = lost * m.parameters.buyers.damages_months * offtakes.h100e * offtakes.price * HOURS / MILLION
-    share = np.minimum(ratio(m.buyers.cash, m.links.customer.sum(claim)), 1.0)
-    paid = claim * share[m.edges.customer]
-    m.books.pay("damages", BUYER.along(m.links.customer), BORROWER.along(m.links.seller), paid)
-
-
 def deliver(m: ComputeCreditModel, compute: Array) -> Array:
     """Contracts are served before spot, pro rata when machines are short; prepaid money is worked off.
 
@@ -69,21 +68,20 @@ def deliver(m: ComputeCreditModel, compute: Array) -> Array:
     worked_off = np.minimum(ratio(offtakes.prepaid, offtakes.months_left + 1.0), offtakes.revenue)
     paid = offtakes.revenue - worked_off
     offtakes.prepaid = offtakes.prepaid - worked_off
-    m.books.pay("compute sales", m.outside("compute users"), BUYER.along(m.links.customer), paid)
-    m.books.pay("offtake rent", BUYER.along(m.links.customer), BORROWER.along(m.links.seller), paid)
+    m.books.pay("compute sales", paid, payer=USERS, payee=BUYER.along(m.links.customer))
+    m.books.pay("offtake rent", paid, payer=BUYER.along(m.links.customer), payee=BORROWER.along(m.links.seller))
     m.fires("prepayment worked off", worked_off)
-    spot: Array = np.maximum(1.0 - ratio(m.links.seller.sum(offtakes.delivered), compute * cap), 0.0)
-    return spot
+    return np.maximum(1.0 - ratio(m.links.seller.sum(offtakes.delivered), compute * cap), 0.0)
 
 
-def signed(m: ComputeCreditModel, seller: Array, customer_weight: Array) -> None:
-    """Newly signed capacity (n, R) H100e has been added to its borrower's contracts, pro rata to what they hold."""
+def signed(m: ComputeCreditModel, capacity: Array, price: Array) -> None:
+    """Newly signed `capacity` (n, R) H100e at `price` has joined its firm's contracts, pro rata to what they hold."""
     offtakes = m.offtakes
     held = m.links.seller.sum(offtakes.h100e)
-    more = seller[m.edges.seller] * ratio(offtakes.h100e, held[m.edges.seller])
+    more = capacity[m.edges.seller] * ratio(offtakes.h100e, held[m.edges.seller])
     weight = ratio(more, offtakes.h100e + more)
     tenor = float(m.parameters.offtake.new_months)
-    offtakes.price = offtakes.price + weight * (customer_weight - offtakes.price)
+    offtakes.price = offtakes.price + weight * (price - offtakes.price)
     offtakes.months_left = offtakes.months_left + weight * (tenor - offtakes.months_left)
     offtakes.h100e = offtakes.h100e + more
     m.fires("capacity signed", ordered_sum(more))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nobid.agents.finance import HOURS, MILLION, MONTHS, annuity, discount, level_payment
-from nobid.agents.state import Array, over_generations, ratio
+from nobid.agents.state import Array, ordered_sum, over_generations, ratio
 from nobid.model import repo
 from nobid.model.secondary import depth_price
 
@@ -68,9 +68,8 @@ def site_income(m: ComputeCreditModel) -> Array:
     """Rent of leases and other income, earned by the sites built for them, which are the pledged ones: `(E, R)`."""
     f, b, hosting = m.facilities, m.borrowers, m.hosting
     sites = m.links.borrower.sum(f.site_mw)
-    rents = m.links.host.sum(hosting.rent * m.active_leases) + b.other_income * b.alive
-    share: Array = ratio(f.site_mw, sites[m.edges.borrower]) * rents[m.edges.borrower]
-    return share
+    rents = m.links.host.sum(hosting.earned) + b.other_income * b.alive
+    return ratio(f.site_mw, sites[m.edges.borrower]) * rents[m.edges.borrower]
 
 
 def scheduled_principal(m: ComputeCreditModel) -> Array:
@@ -87,15 +86,13 @@ def scheduled_principal(m: ComputeCreditModel) -> Array:
 def lender_marks(m: ComputeCreditModel) -> Array:
     """How lenders value a machine, USD: `(G, R)`."""
     basis = m.parameters.lenders.mark
-    marks: Array = {"market": m.market.mark, "appraisal": m.market.appraisal, "book": m.market.book}[basis]
-    return marks
+    return {"market": m.market.mark, "appraisal": m.market.appraisal, "book": m.market.book}[basis]
 
 
 def site_price(m: ComputeCreditModel) -> Array:
     """What a powered megawatt is worth, USD million: `site_value x sqrt(rent / p_ref)`."""
     reference = m.parameters.rental.reference_rent
-    priced: Array = m.parameters.hosting.site_value * np.sqrt(m.world.rent / reference)
-    return priced
+    return m.parameters.hosting.site_value * np.sqrt(m.world.rent / reference)
 
 
 def collateral(m: ComputeCreditModel, marks: Array) -> Array:
@@ -117,12 +114,14 @@ def lease_worth(m: ComputeCreditModel) -> Array:
     waits = discount(rate, np.maximum(hosting.starts_in, 0.0))
     leases = m.links.host.sum(hosting.rent * hosting.live * annuity(rate, runs) * waits)
     other = m.borrowers.other_income * m.borrowers.alive * MONTHS / rate
-    worth: Array = share * (leases + other)[m.edges.borrower]
-    return worth
+    return share * (leases + other)[m.edges.borrower]
 
 
 def loan_to_value(m: ComputeCreditModel, marks: Array) -> Array:
-    """Debt over collateral, leases on pledged sites included; for notes without any, the borrower's debt over all its assets at `marks`: `(E, R)`."""
+    """Debt over collateral at `marks`, leases on pledged sites included: `(E, R)`.
+
+    For notes without collateral, the borrower's debt over all its assets.
+    """
     f = m.facilities
     debt = m.links.borrower.sum(f.drawn)
     firm = ratio(debt, firm_assets(m, marks), empty=AMPLE)[m.edges.borrower]
@@ -135,8 +134,7 @@ def firm_assets(m: ComputeCreditModel, marks: Array) -> Array:
     b = m.borrowers
     machines = over_generations((b.units + b.repo_units) * marks) / MILLION
     own = b.cash + b.coins * m.world.coin / MILLION + b.site_mw * site_price(m)
-    held: Array = machines + own + m.links.borrower.sum(collateral(m, marks))
-    return held
+    return machines + own + m.links.borrower.sum(collateral(m, marks))
 
 
 def market_value_of_equity(m: ComputeCreditModel) -> Array:
@@ -145,8 +143,7 @@ def market_value_of_equity(m: ComputeCreditModel) -> Array:
     b, f = m.borrowers, m.facilities
     machines = over_generations((b.units + b.repo_units + m.links.borrower.sum(f.units)) * m.market.mark) / MILLION
     extra = (m.parameters.debt.equity_multiple - 1.0) * machines
-    valued: Array = assets + extra - m.links.borrower.sum(f.drawn) - b.repo_debt
-    return valued
+    return assets + extra - m.links.borrower.sum(f.drawn) - b.repo_debt
 
 
 def matures(m: ComputeCreditModel, running: Array) -> None:
@@ -155,9 +152,9 @@ def matures(m: ComputeCreditModel, running: Array) -> None:
     ends = running * np.where((edges.amortisation[:, np.newaxis] == "bullet") & (f.months_left <= 1.0), 1.0, 0.0)
     in_money = np.where(market_value_of_equity(m) > m.borrowers.strike, 1.0, 0.0)[edges.borrower]
     converts = ends * edges.is_convertible * in_money * (1.0 if m.parameters.debt.convertibles else 0.0)
-    m.record.happened(m, "converted", "borrower", edges.borrower, ("lender", edges.lender), "equity", converts * f.drawn)
+    m.record.happened(m, "converted", converts * f.drawn, source=edges.debtor, target=edges.creditor, channel="equity")
     m.fires("conversion", converts)
-    m.books.cancel("converted", f.drawn * converts)
+    m.books.convert(f.drawn * converts)
     wall = f.drawn * ends * (1.0 - converts)
     rolled = rolls(m, wall * (1.0 - edges.is_convertible))
     part = np.where(rolled > 0.0, 1.0, 0.0)
@@ -169,7 +166,7 @@ def matures(m: ComputeCreditModel, running: Array) -> None:
     m.fires("roll", rolled)
     m.fires("roll refused", refused * (1.0 - edges.is_convertible))
     m.fires("convertible due in cash", refused * edges.is_convertible)
-    m.record.happened(m, "maturity due", "lender", edges.lender, ("borrower", edges.borrower), "refused roll", refused)
+    m.record.happened(m, "maturity due", refused, source=edges.creditor, target=edges.debtor, channel="refused roll")
 
 
 def rolls(m: ComputeCreditModel, wanted: Array) -> Array:
@@ -182,8 +179,7 @@ def rolls(m: ComputeCreditModel, wanted: Array) -> Array:
     quota = m.links.lender.sum(wanted) * np.exp(-m.parameters.funding.roll_decay * m.world.closed)
     eligible = wanted * sound
     left = quota[lender] - m.before_in_lender(eligible)
-    granted: Array = np.clip(left, 0.0, eligible)
-    return granted
+    return np.clip(left, 0.0, eligible)
 
 
 def tests_covenants(m: ComputeCreditModel, running: Array) -> None:
@@ -196,10 +192,11 @@ def tests_covenants(m: ComputeCreditModel, running: Array) -> None:
     m.fires("covenant breach", breach)
     if not breach.any():
         return
-    m.record.happened(m, "covenant breach", "borrower", m.edges.borrower, ("lender", m.edges.lender), "coverage", breach)
+    m.record.happened(m, "covenant breach", breach, source=m.edges.debtor, target=m.edges.creditor, channel="coverage")
     b = m.borrowers
     amount = f.drawn * np.clip(1.0 - ratio(f.coverage, f.dscr_min), 0.0, 1.0) * breach
-    due = m.links.borrower.sum(f.interest_due + f.principal_due) + b.arrears + b.repo_due
+    on_debt = m.links.borrower.sum(f.interest_due + f.principal_due + f.fee_due) + b.repo_due + b.repo_interest
+    due = on_debt + b.arrears + b.site_arrears + m.links.tenant.sum(m.hosting.owed)
     spare = np.maximum(b.cash - due, 0.0)[m.edges.borrower]
     spare = spare * ratio(amount, m.links.borrower.sum(amount)[m.edges.borrower])
     cured = m.ask("borrower", "cures", m.edges.borrower, amount, spare) * breach
@@ -220,7 +217,7 @@ def sweeps(m: ComputeCreditModel, running: Array) -> None:
 def calls_or_waives(m: ComputeCreditModel, breach: Array) -> None:
     """The lender compares selling the machines now with waiting, and accelerates or waives."""
     f, rules, edges = m.facilities, m.parameters.debt, m.edges
-    price = depth_price(m, m.total(f.units * breach[:, np.newaxis]))
+    price = depth_price(m, ordered_sum(f.units * breach[:, np.newaxis]))
     machines = over_generations(f.units * price) / MILLION
     others = f.coins * m.world.coin / MILLION + f.site_mw * site_price(m)
     sell_now = np.minimum((machines + others) * (1.0 - rules.liquidation_cost), f.drawn)
@@ -232,12 +229,12 @@ def calls_or_waives(m: ComputeCreditModel, breach: Array) -> None:
     m.fires("acceleration", accelerated)
     m.fires("waiver", waived)
     called = accelerated * f.drawn
-    m.record.happened(m, "accelerated", "lender", edges.lender, ("borrower", edges.borrower), "covenant", called)
-    m.record.happened(m, "waived", "lender", edges.lender, ("borrower", edges.borrower), "covenant", waived * f.drawn)
+    m.record.happened(m, "accelerated", called, source=edges.creditor, target=edges.debtor, channel="covenant")
+    m.record.happened(m, "waived", waived * f.drawn, source=edges.creditor, target=edges.debtor, channel="covenant")
 
 
 def worth_of_waiting(m: ComputeCreditModel) -> Array:
-    """Present value of the swept income and of what is left of the collateral at the end, at most the debt: `(E, R)`."""
+    """Present value of the swept income and of what the collateral is worth in the end, at most the debt: `(E, R)`."""
     f = m.facilities
     left = np.maximum(f.months_left, 1.0)
     stream = np.maximum(f.income, 0.0) * annuity(f.rate, left)

@@ -35,14 +35,15 @@ def borrowers_fail(m: ComputeCreditModel) -> None:
     debt = m.links.borrower.sum(m.facilities.drawn) + b.repo_debt
     takes_stock(m)
     equity = m.lenders.equity + 0.0
-    m.record.defaults(m, "borrower", failing, debt * failing)
-    m.record.happened(m, "surrendered", "borrower", m.edges.borrower, ("lender", m.edges.lender), "spv", surrendered)
+    m.record.defaults(m, "borrower", failing=failing, debt=debt * failing)
+    m.record.happened(m, "surrendered", surrendered, source=m.edges.debtor, target=m.edges.creditor, channel="spv")
     m.fires("borrower default", failing)
     m.fires("spv surrendered", surrendered)
     m.world.defaulted_debt = m.world.defaulted_debt + ordered_sum(debt * failing)
     b.alive = b.alive * (1.0 - failing)
     b.due = b.due * (1.0 - failing)
     takes_collateral(m, hit)
+    m.books.pay("estate opened", b.estate_cash * b.alive, payer=ESTATE, payee=BORROWER)  # a surrendered SPV's surplus
     opens_estates(m, failing)
     ends_contracts(m, failing)
     books_losses(m, equity)
@@ -56,13 +57,12 @@ def surrenders(m: ComputeCreditModel) -> Array:
     if not limited.any():
         return np.zeros_like(f.drawn)
     value = collateral(m, m.market.mark)
-    asked = m.ask("borrower", "surrenders", edges.borrower, f.drawn, value, f.income, f.service)
-    chosen: Array = asked * limited * m.borrowers.alive[edges.borrower]
-    return chosen
+    asked = m.ask("borrower", "surrenders", edges.borrower, f.drawn, value, f.income - f.service)
+    return asked * limited * m.borrowers.alive[edges.borrower]
 
 
 def takes_collateral(m: ComputeCreditModel, hit: Array) -> None:
-    """Lenders of the `hit` facilities (E, R) hold the machines; coins and sites are sold for them; the rest is a claim."""
+    """Lenders of the `hit` facilities (E, R) hold the machines; coins and sites are sold; the rest is a claim."""
     f, books, edges = m.facilities, m.books, m.edges
     sells_pledged_coins(m, hit)
     sells_pledged_sites(m, hit)
@@ -70,8 +70,12 @@ def takes_collateral(m: ComputeCreditModel, hit: Array) -> None:
     value = over_generations(f.units * m.market.mark) / MILLION * keep
     taken = np.minimum(ratio(f.drawn, value, empty=1.0), 1.0) * hit
     seized, back = f.units * taken[:, np.newaxis], f.units * (hit - taken)[:, np.newaxis]
-    books.move_units(("facility", "units"), ("lender", "seized"), seized, m.links.lender.sum(seized))
-    books.move_units(("facility", "units"), ("borrower", "units"), back, m.links.borrower.sum(back))
+    books.move_units(
+        giver=("facility", "units"), taker=("lender", "seized"), gone=seized, come=m.links.lender.sum(seized)
+    )
+    books.move_units(
+        giver=("facility", "units"), taker=("borrower", "units"), gone=back, come=m.links.borrower.sum(back)
+    )
     m.fires("machines seized", over_generations(seized))
     books.cancel("seized", np.minimum(value * taken, f.drawn))
     left = f.drawn * hit
@@ -89,12 +93,14 @@ def sells_pledged_coins(m: ComputeCreditModel, hit: Array) -> None:
     if not f.coins.any():
         return
     repaid = np.minimum(sold * price, f.drawn)
-    books.move_coins(("facility", "coins"), None, sold, sold)
-    books.pay("recoveries", COIN_MARKET, LENDER.along(m.links.lender), repaid)
+    books.move_coins(giver=("facility", "coins"), taker=None, gone=sold, come=sold)
+    books.pay("recoveries", repaid, payer=COIN_MARKET, payee=LENDER.along(m.links.lender))
     books.cancel("repaid", repaid)
     m.sells_coins(ordered_sum(sold))
     left = f.coins * hit
-    books.move_coins(("facility", "coins"), ("borrower", "coins"), left, m.links.borrower.sum(left))
+    books.move_coins(
+        giver=("facility", "coins"), taker=("borrower", "coins"), gone=left, come=m.links.borrower.sum(left)
+    )
 
 
 def sells_pledged_sites(m: ComputeCreditModel, hit: Array) -> None:
@@ -106,8 +112,8 @@ def sells_pledged_sites(m: ComputeCreditModel, hit: Array) -> None:
     estate = ESTATE.along(links.borrower)
     cost = proceeds * m.parameters.debt.liquidation_cost
     repaid = np.minimum(proceeds - cost, f.drawn)
-    books.pay("sites sold", CAPITAL, estate, proceeds)
-    books.pay("liquidation cost", estate, LIQUIDATORS, cost)
+    books.pay("sites sold", proceeds, payer=CAPITAL, payee=estate)
+    books.pay("liquidation cost", cost, payer=estate, payee=LIQUIDATORS)
     books.repay("recoveries", repaid, payer=estate)
     f.site_mw = f.site_mw * (1.0 - hit)
     m.fires("sites sold", proceeds)
@@ -116,19 +122,19 @@ def sells_pledged_sites(m: ComputeCreditModel, hit: Array) -> None:
 def opens_estates(m: ComputeCreditModel, failing: Array) -> None:
     """Cash, coins and free sites of the failed are in their estates; running costs owed are paid first."""
     b, books, price = m.borrowers, m.books, m.world.coin / MILLION
-    books.pay("estate opened", BORROWER, ESTATE, b.cash * failing)
+    books.pay("estate opened", b.cash * failing, payer=BORROWER, payee=ESTATE)
     sold = b.coins * failing
-    books.move_coins(("borrower", "coins"), None, sold, sold)
-    books.pay("coins sold", COIN_MARKET, ESTATE, sold * price)
+    books.move_coins(giver=("borrower", "coins"), taker=None, gone=sold, come=sold)
+    books.pay("coins sold", sold * price, payer=COIN_MARKET, payee=ESTATE)
     m.sells_coins(ordered_sum(sold))
     proceeds = b.site_mw * site_price(m) * failing
-    books.pay("sites sold", CAPITAL, ESTATE, proceeds)
-    books.pay("liquidation cost", ESTATE, LIQUIDATORS, proceeds * m.parameters.debt.liquidation_cost)
+    books.pay("sites sold", proceeds, payer=CAPITAL, payee=ESTATE)
+    books.pay("liquidation cost", proceeds * m.parameters.debt.liquidation_cost, payer=ESTATE, payee=LIQUIDATORS)
     b.site_mw, b.hash_eh = b.site_mw * (1.0 - failing), b.hash_eh * (1.0 - failing)
     dealer_takes_machines(m, failing)
     first = np.minimum(ratio(b.estate_cash, b.arrears + b.site_arrears, empty=1.0), 1.0) * failing
-    books.pay("opex", ESTATE, POWER, b.arrears * first)
-    books.pay("site rent", ESTATE, LANDLORDS, b.site_arrears * first)
+    books.pay("opex", b.arrears * first, payer=ESTATE, payee=POWER)
+    books.pay("site rent", b.site_arrears * first, payer=ESTATE, payee=LANDLORDS)
     b.arrears, b.site_arrears = b.arrears * (1.0 - failing), b.site_arrears * (1.0 - failing)
     gone = (1.0 - failing)[:, np.newaxis, np.newaxis]
     b.pipeline, b.unpaid = b.pipeline * gone, b.unpaid * gone
@@ -143,8 +149,10 @@ def dealer_takes_machines(m: ComputeCreditModel, failing: Array) -> None:
     value = over_generations(b.repo_units * m.market.mark) / MILLION * (1.0 - m.parameters.debt.liquidation_cost)
     taken = np.minimum(ratio(owed, value, empty=1.0), 1.0) * failing
     seized, back = b.repo_units * taken[:, np.newaxis], b.repo_units * (failing - taken)[:, np.newaxis]
-    books.move_units(("borrower", "repo_units"), ("lender", "seized"), seized, m.links.repo_lender.sum(seized))
-    books.move_units(("borrower", "repo_units"), ("borrower", "units"), back, back)
+    books.move_units(
+        giver=("borrower", "repo_units"), taker=("lender", "seized"), gone=seized, come=m.links.repo_lender.sum(seized)
+    )
+    books.move_units(giver=("borrower", "repo_units"), taker=("borrower", "units"), gone=back, come=back)
     b.repo_claim = b.repo_claim + np.maximum(owed - value * taken, 0.0) * failing
     books.repo(b, "repo_debt", -b.repo_debt * failing)
     b.repo_due, b.repo_interest = b.repo_due * (1.0 - failing), b.repo_interest * (1.0 - failing)
@@ -161,7 +169,14 @@ def ends_contracts(m: ComputeCreditModel, failing: Array) -> None:
     hosting.owed = hosting.owed * (1.0 - lost)
     hosting.relet_in = np.where(lost > 0.0, float(rules.relet_months), hosting.relet_in)
     hosting.live = hosting.live * (1.0 - lost)
-    m.record.happened(m, "tenant lost", "borrower", m.edges.tenant, ("borrower", m.edges.host), "hosting", lost * hosting.rent)
+    m.record.happened(
+        m,
+        "tenant lost",
+        lost * hosting.rent,
+        source=("borrower", m.edges.tenant),
+        target=("borrower", m.edges.host),
+        channel="hosting",
+    )
     m.fires("tenant lost", lost * on)
     sold = failing[m.edges.seller]
     offtakes.claim = offtakes.claim + offtakes.prepaid * sold
@@ -186,6 +201,6 @@ def writes_off(m: ComputeCreditModel) -> None:
     nodes = m.estate_nodes
     left = nodes.total(nodes.owed(m))[: len(b.cash)]
     surplus = b.estate_cash * np.where(left <= CENT, 1.0, 0.0) * (1.0 - b.alive)
-    m.books.pay("residual to owners", ESTATE, CAPITAL, np.maximum(surplus, 0.0))
+    m.books.pay("residual to owners", np.maximum(surplus, 0.0), payer=ESTATE, payee=CAPITAL)
     empty = np.where((over_generations(b.units) <= CENT) & (b.estate_cash <= CENT) & (b.alive <= 0.0), 0.0, 1.0)
     nodes.keep_claims(m, empty)

@@ -25,23 +25,21 @@ def earns(m: ComputeCreditModel) -> None:
     units = borrower_units(m)
     spot = contracts.deliver(m, over_generations(units * fit.h100e))
     rent = spot_income(m, units, spot)
-    m.books.pay("spot rent", USERS, BORROWER, rent)
-    m.books.pay("other income", USERS, BORROWER, b.other_income * b.alive)
+    m.books.pay("spot rent", rent, payer=USERS, payee=BORROWER)
+    m.books.pay("other income", b.other_income * b.alive, payer=USERS, payee=BORROWER)
     mined = mining(m)
     runs_leases(m)
     owes_running_costs(m, units, spot)
-    hosted = m.links.host.sum(m.hosting.rent * m.active_leases)
+    hosted = m.links.host.sum(m.hosting.earned)
     earned = rent + m.links.seller.sum(m.offtakes.revenue) + mined + hosted + b.other_income * b.alive
     b.income = earned - b.arrears - b.site_arrears - m.links.tenant.sum(m.hosting.owed)
-    m.spot_share = spot
     pays_running_costs(m)
     buyers_earn(m)
 
 
 def spot_income(m: ComputeCreditModel, units: Array, spot: Array) -> Array:
     """What machines earn at spot, net of the market's fee, USD million: `(n, R)`."""
-    earned: Array = over_generations(units * m.market.earning) * spot / MILLION
-    return earned
+    return over_generations(units * m.market.earning) * spot / MILLION
 
 
 def mining(m: ComputeCreditModel) -> Array:
@@ -49,9 +47,9 @@ def mining(m: ComputeCreditModel) -> Array:
     b, price = m.borrowers, m.world.coin / MILLION
     m.borrowers_do("runs_mining")
     m.borrowers_do("mining_cost")
-    m.books.move_coins(None, ("borrower", "coins"), b.mined, b.mined)
-    m.books.move_coins(("borrower", "coins"), None, b.mined_sale, b.mined_sale)
-    m.books.pay("coins sold", COIN_MARKET, BORROWER, b.mined_sale * price)
+    m.books.move_coins(giver=None, taker=("borrower", "coins"), gone=b.mined, come=b.mined)
+    m.books.move_coins(giver=("borrower", "coins"), taker=None, gone=b.mined_sale, come=b.mined_sale)
+    m.books.pay("coins sold", b.mined_sale * price, payer=COIN_MARKET, payee=BORROWER)
     m.fires("mining", b.mined)
     return b.mined * price
 
@@ -67,9 +65,10 @@ def runs_leases(m: ComputeCreditModel) -> None:
     hosting.owed = hosting.rent * m.active_leases
     hosting.months_left = hosting.months_left - runs
     hosting.relet_in = np.maximum(hosting.relet_in - (1.0 - hosting.live), -1.0)
-    relet = (1.0 - hosting.live) * alive[m.edges.host] * runs * on * np.where(hosting.relet_in < 0.0, 1.0, 0.0)
+    relet = (1.0 - hosting.live) * alive[m.edges.host] * runs * on * np.where(hosting.relet_in <= 0.0, 1.0, 0.0)
     income = hosting.rent * relet * m.parameters.hosting.relet_price
-    m.books.pay("hosting rent", USERS, BORROWER.along(m.links.host), income)
+    hosting.earned = hosting.owed + income
+    m.books.pay("hosting rent", income, payer=USERS, payee=BORROWER.along(m.links.host))
     m.fires("lease let again", income)
 
 
@@ -98,10 +97,10 @@ def pays_running_costs(m: ComputeCreditModel) -> None:
 def pays_arrears(m: ComputeCreditModel, share: Array) -> None:
     """`share` of every borrower's running costs still owed has been paid."""
     b, hosting = m.borrowers, m.hosting
-    m.books.pay("opex", BORROWER, POWER, b.arrears * share)
-    m.books.pay("site rent", BORROWER, LANDLORDS, b.site_arrears * share)
+    m.books.pay("opex", b.arrears * share, payer=BORROWER, payee=POWER)
+    m.books.pay("site rent", b.site_arrears * share, payer=BORROWER, payee=LANDLORDS)
     rents = hosting.owed * share[m.edges.tenant]
-    m.books.pay("hosting rent", BORROWER.along(m.links.tenant), BORROWER.along(m.links.host), rents)
+    m.books.pay("hosting rent", rents, payer=BORROWER.along(m.links.tenant), payee=BORROWER.along(m.links.host))
     m.fires("hosting rent", rents)
     b.arrears, b.site_arrears = b.arrears * (1.0 - share), b.site_arrears * (1.0 - share)
     hosting.owed = hosting.owed - rents
@@ -115,8 +114,8 @@ def buyers_earn(m: ComputeCreditModel) -> None:
     income = over_generations(buyers.units * m.market.earning) / MILLION
     running = m.market.utilisation / m.parameters.rental.utilisation_cap
     cost = over_generations(buyers.units * fit.kw * running) * HOURS * m.parameters.rental.power_cost / MILLION
-    m.books.pay("compute sales", USERS, BUYER, income)
-    m.books.pay("acquisition funding", CAPITAL, BUYER, np.maximum(cost - buyers.cash, 0.0))
-    m.books.pay("opex", BUYER, POWER, cost)
+    m.books.pay("compute sales", income, payer=USERS, payee=BUYER)
+    m.books.pay("acquisition funding", np.maximum(cost - buyers.cash, 0.0), payer=CAPITAL, payee=BUYER)
+    m.books.pay("opex", cost, payer=BUYER, payee=POWER)
     profit = np.maximum(income - cost, 0.0) * (1.0 - buyers.broker)
-    m.books.pay("dividends", BUYER, CAPITAL, np.minimum(profit, np.maximum(buyers.cash, 0.0)))
+    m.books.pay("dividends", np.minimum(profit, np.maximum(buyers.cash, 0.0)), payer=BUYER, payee=CAPITAL)

@@ -7,8 +7,8 @@ import numpy as np
 from nobid.agents.state import Array, Index, Link, ratio
 from nobid.model.founding import BorrowerRow, Founding
 
-AMORTISATION = ("level", "straight", "bullet", "sweep")
 MACHINE_LOANS = ("abl", "vendor")
+Ends = tuple[str, Index]  # a family of agents and, edge by edge, which of them stands at this end
 
 
 class Edges:
@@ -26,13 +26,14 @@ class Edges:
         facilities = founding.facilities
         self.borrower = index([place[row.borrower] for row in facilities])
         self.lender = index([lender[row.lender] for row in facilities])
+        self.debtor: Ends = ("borrower", self.borrower)
+        self.creditor: Ends = ("lender", self.lender)
         self.kind = np.array([row.kind for row in facilities], dtype="U16")
         self.amortisation = np.array([row.amortisation for row in facilities], dtype="U16")
         self.secured = self._column([row.secured for row in facilities])
         self.recourse = self._column([row.recourse for row in facilities])
         self.expansion = self._column([row.expansion for row in facilities])
         self.is_coin_loan = self._column([row.kind == "btc_loan" for row in facilities])
-        self.is_project = self._column([row.kind == "project" for row in facilities])
         self.is_revolver = self._column([row.kind == "revolver" for row in facilities])
         self.is_convertible = self._column([row.kind == "convertible" for row in facilities])
         self.is_machine_loan = self._column([row.kind in MACHINE_LOANS for row in facilities])

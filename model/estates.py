@@ -26,7 +26,14 @@ class EstateNodes:
         edges, self.borrowers, self.lenders = m.edges, len(m.edges.borrowers), len(m.edges.lender_names)
         lender, outside = self.borrowers, self.borrowers + self.lenders
         every_borrower, every_lender = np.arange(self.borrowers), np.arange(self.lenders)
-        debtor = [edges.borrower, edges.tenant, every_borrower, edges.seller, edges.receiver + lender, every_lender + lender]
+        debtor = [
+            edges.borrower,
+            edges.tenant,
+            every_borrower,
+            edges.seller,
+            edges.receiver + lender,
+            every_lender + lender,
+        ]
         nobody = np.full(len(edges.seller), outside)
         creditor = [
             edges.lender + lender, edges.host, edges.repo_lender + lender, nobody, edges.provider + lender,
@@ -59,26 +66,29 @@ class EstateNodes:
 
     def clear(self, owed: Array, assets: Array) -> Array:
         """The share of its claims that each node pays now: `(nodes, R)`."""
-        return clear(self.debtor, self.creditor, owed, assets).share * np.where(self.total(owed) > 0.0, 1.0, 0.0)
+        return clear(self.debtor, self.creditor, owed=owed, assets=assets).share * np.where(
+            self.total(owed) > 0.0, 1.0, 0.0
+        )
 
     def pay(self, m: ComputeCreditModel, owed: Array, share: Array) -> None:
         """Every claim has received its share and is that much smaller."""
         paid = np.split(owed * share[self.debtor], self.cuts)
         books, links, f = m.books, m.links, m.facilities
         pays_host = m.borrowers.alive[m.edges.host]
-        books.pay("recoveries", ESTATE.along(links.borrower), LENDER.along(links.lender), paid[0])
-        books.pay("damages", ESTATE.along(links.tenant), BORROWER.along(links.host), paid[1] * pays_host)
-        books.pay("damages", ESTATE.along(links.tenant), ESTATE.along(links.host), paid[1] * (1.0 - pays_host))
-        books.pay("recoveries", ESTATE, LENDER.along(links.repo_lender), paid[2])
-        books.pay("recoveries", ESTATE.along(links.seller), BUYER.along(links.customer), paid[3])
-        books.pay("dividends", BUYER.along(links.customer), CAPITAL, paid[3])
-        books.pay("warehouse in", LENDER.along(links.receiver), LENDER.along(links.provider), paid[4])
-        books.pay("funding out", LENDER, CAPITAL, paid[5])
+        books.pay("recoveries", paid[0], payer=ESTATE.along(links.borrower), payee=LENDER.along(links.lender))
+        books.pay("damages", paid[1] * pays_host, payer=ESTATE.along(links.tenant), payee=BORROWER.along(links.host))
+        books.pay(
+            "damages", paid[1] * (1.0 - pays_host), payer=ESTATE.along(links.tenant), payee=ESTATE.along(links.host)
+        )
+        books.pay("recoveries", paid[2], payer=ESTATE, payee=LENDER.along(links.repo_lender))
+        books.pay("recoveries", paid[3], payer=ESTATE.along(links.seller), payee=BUYER.along(links.customer))
+        books.pay("dividends", paid[3], payer=BUYER.along(links.customer), payee=CAPITAL)
+        books.repay_line(paid[4])
+        books.pay("funding out", paid[5], payer=LENDER, payee=CAPITAL)
         f.claim = f.claim - paid[0]
         m.hosting.claim = m.hosting.claim - paid[1]
         m.borrowers.repo_claim = m.borrowers.repo_claim - paid[2]
         m.offtakes.claim = m.offtakes.claim - paid[3]
-        m.warehouses.drawn = m.warehouses.drawn - paid[4]
         self._repay_funding(m, paid[5])
 
     def _repay_funding(self, m: ComputeCreditModel, paid: Array) -> None:
@@ -97,9 +107,8 @@ class EstateNodes:
 
 
 def estate_worth(m: ComputeCreditModel) -> Array:
-    """What a unit of claim on each failed borrower is worth now, in [0, 1]: cash and machines at the mark over claims."""
+    """What a unit of claim on each failed borrower is worth, in [0, 1]: cash and machines at the mark over claims."""
     b, nodes = m.borrowers, m.estate_nodes
     machines = over_generations(b.units * m.market.mark) / MILLION * (1.0 - m.parameters.debt.liquidation_cost)
     claims = nodes.total(nodes.owed(m))[: nodes.borrowers]
-    worth: Array = np.minimum(ratio(b.estate_cash + machines, claims), 1.0)
-    return worth
+    return np.minimum(ratio(b.estate_cash + machines, claims), 1.0)

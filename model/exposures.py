@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 CENT = 1e-8
 
 
-def exposure_graph(m: ComputeCreditModel, path: int) -> nx.MultiDiGraph:
+def exposure_graph(m: ComputeCreditModel, path: int) -> nx.MultiDiGraph[str]:
     """The live exposures of path number `path` (its place in the model): an edge runs from the exposed to its debtor.
 
     Nodes carry kind, ticker and the sheet of `metrics.AGENT_COLUMNS`; edges carry kind, channel, amount (USD million)
@@ -26,12 +26,12 @@ def exposure_graph(m: ComputeCreditModel, path: int) -> nx.MultiDiGraph:
     buyer (value of the remaining term at the contract price), hosting host to tenant (rents left), repo dealer to
     giver.
     """
-    graph = nx.MultiDiGraph(month=m.month_name(), path=int(m.paths[path]))
+    graph: nx.MultiDiGraph[str] = nx.MultiDiGraph(month=m.month_name(), path=int(m.paths[path]))
     sheets = agent_sheets(m)
     names = m.record.agent_names
     for row, (name, kind) in enumerate(zip(names, m.record.agent_kinds, strict=True)):
         figures = {column: float(values[row, path]) for column, values in sheets.items()}
-        graph.add_node(name, kind=kind, ticker=m.tickers.get(name, ""), **figures)
+        graph.add_node(name, kind=kind, type=m.record.agent_types[row], ticker=m.tickers.get(name, ""), **figures)
     for source, target, attributes in _edges(m, path):
         graph.add_edge(names[source], names[target], **attributes)
     return graph

@@ -13,12 +13,11 @@ if TYPE_CHECKING:
 def borrower_units(m: ComputeCreditModel) -> Array:
     """Machines that each living borrower runs, free, in repo or pledged: `(n, G, R)`."""
     held = m.borrowers.units + m.borrowers.repo_units + m.links.borrower.sum(m.facilities.units)
-    running: Array = held * m.borrowers.alive[:, None, :]
-    return running
+    return held * m.borrowers.alive[:, None, :]
 
 
 def running_units(m: ComputeCreditModel) -> Array:
-    """Machines that supply compute: those of living borrowers and of buyers; seized and unsold ones do not: `(G, R)`."""
+    """Machines that supply compute: those of living borrowers and of buyers, not seized or unsold ones: `(G, R)`."""
     return ordered_sum(borrower_units(m)) + ordered_sum(m.buyers.units)
 
 

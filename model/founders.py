@@ -95,13 +95,16 @@ def founds_buyers(m: ComputeCreditModel) -> None:
     buyers.lab = column([row.kind == "lab" for row in rows])
     buyers.alive = 1.0
     racks, free = buyers.racks + 0.0, buyers.free + 0.0
-    free[:, AIR], free[:, LIQUID] = column([r.free_air for r in rows]) * scale, column([r.free_liquid for r in rows]) * scale
+    free[:, AIR], free[:, LIQUID] = (
+        column([r.free_air for r in rows]) * scale,
+        column([r.free_liquid for r in rows]) * scale,
+    )
     racks[:, AIR], racks[:, LIQUID] = column([r.racks_air for r in rows]), column([r.racks_liquid for r in rows])
     buyers.racks, buyers.free = np.maximum(racks, free), free
 
 
 def founds_world(m: ComputeCreditModel) -> None:
-    """The world starts at its measured levels; each path has drawn its own growth; rent and marks are those of month 0."""
+    """The world starts at its measured levels; each path has its own growth; rent and marks are of month 0."""
     w, p, market = m.world, m.parameters, m.market
     luck = m.draws.beliefs * (1.0 if p.regime.stochastic else 0.0)
     w.path = np.array(m.paths, dtype=float)
@@ -122,7 +125,7 @@ def founds_world(m: ComputeCreditModel) -> None:
 
 
 def founds_lenders(m: ComputeCreditModel) -> None:
-    """Lenders' sheets stand behind what they hold: assets by their shares, equity by ratio and multiple, rest is debt."""
+    """Lenders' sheets stand behind what they hold: assets by shares, equity by ratio and multiple, the rest is debt."""
     lenders, rows, lines = m.lenders, m.founding.lenders, m.warehouses
     ratio_ = column([row.equity_ratio for row in rows]) * m.parameters.lenders.capital_multiple
     lenders.repo_dealer = column([row.repo for row in rows])
@@ -153,6 +156,7 @@ def founds_thresholds(m: ComputeCreditModel) -> None:
     f.ltv_cap = np.maximum(now, f.advance)
     value = over_generations(f.units * marks) / MILLION
     f.ltv_trigger = np.maximum(p.gpu_margin.ltv_max, p.gpu_margin.headroom * ratio(f.drawn, value))
-    m.borrowers.strike = p.conversion_strike * debt.market_value_of_equity(m)
+    owed = m.links.borrower.sum(f.drawn)
+    m.borrowers.strike = p.conversion_strike * np.maximum(debt.market_value_of_equity(m), owed)
     m.warehouses.signed_mark = financed_mark(m)
     m.world.debt_before = ordered_sum(f.drawn)

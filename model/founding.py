@@ -1,7 +1,8 @@
 """With which balance sheets does a run begin?
 
 Typed rows, one class a table; `runs/` reads them from the package's CSV tables and the scenario's overrides, and
-`system.py` turns them into columns. Money USD million, unit prices USD, rates decimal a year, coins BTC, power kW or MW.
+`system.py` turns them into columns. Money USD million, unit prices USD, rates decimal a year, coins BTC, power kW or
+MW.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ Grade = Literal["A", "B", "C", "derived", "assumption"]
 
 
 def _parse_units(value: object) -> object:
-    """"H100:1200;B200:300" becomes {"H100": 1200.0, "B200": 300.0}; a mapping stays as it is."""
+    """ "H100:1200;B200:300" becomes {"H100": 1200.0, "B200": 300.0}; a mapping stays as it is."""
     if not isinstance(value, str):
         return value
     pairs = [part.split(":") for part in value.replace(" ", "").split(";") if part]

@@ -40,104 +40,110 @@ def machines_arrive(m: ComputeCreditModel) -> None:
     b.unpaid = np.concatenate([b.unpaid[:, 1:], nothing], axis=1)
     due = due * b.alive[:, np.newaxis]
     cost = over_generations(due * price)
-    purse = Purse(m, due, cost)
-    purse.pays()
-    paid = cost - purse.unpaid
+    drawn, unpaid = finances(m, due, cost)
+    paid = cost - unpaid
     arrived = due * np.where(cost > 0.0, ratio(paid, cost), 1.0)[:, np.newaxis]
-    m.books.pay("capex", BORROWER, VENDOR, paid)
-    takes_delivery(m, arrived, purse.drawn)
+    m.books.pay("capex", paid, payer=BORROWER, payee=VENDOR)
+    takes_delivery(m, arrived, drawn, cost)
     m.fires("machines arrived", over_generations(arrived))
-    m.fires("order dropped", purse.unpaid)
+    m.fires("order dropped", unpaid)
 
 
-class Purse:
-    """How each borrower pays for `cost` (n, R), every source up to its part; owners also refill a thin purse."""
+def finances(m: ComputeCreditModel, units: Array, cost: Array) -> tuple[Array, Array]:
+    """`cost` (n, R) of `units` is financed, one source after the other; owners also refill a thin purse.
 
-    def __init__(self, m: ComputeCreditModel, units: Array, cost: Array) -> None:
-        self._m, rules, b, closed = m, m.parameters.invest, m.borrowers, m.world.closed
-        left = cost
-        self.by_loan = np.minimum(loan_room(m, units), rules.advance * cost)
-        left = left - self.by_loan
-        self.by_coins = np.minimum(coin_room(m) * np.where(cost > 0.0, 1.0, 0.0), left)
-        left = left - self.by_coins
-        contracted = np.where(m.links.seller.sum(m.offtakes.h100e) > 0.0, 1.0, 0.0)
-        self.by_customer = np.minimum(rules.prepayment * cost * contracted, left)
-        left = left - self.by_customer
-        buffer = rules.buffer_months * (m.links.borrower.sum(m.facilities.service) + b.overhead) * b.alive
-        thin = np.maximum(buffer - b.cash, 0.0)
-        window = rules.issuance * np.exp(-m.parameters.funding.issuance_decay * closed)
-        self.by_owners = np.minimum(np.maximum(market_value_of_equity(m), 0.0) * window * b.alive, left + thin)
-        left = left - np.maximum(self.by_owners - thin, 0.0)
-        self.by_cash = np.minimum(np.maximum(b.cash - buffer, 0.0), left)
-        self.unpaid = left - self.by_cash
-        self.drawn = 0.0 * cost
-
-    def pays(self) -> None:
-        """Every source but own cash has paid its part to the borrowers."""
-        m, rules = self._m, self._m.parameters.invest
-        self.drawn = draws(m, self.by_loan)
-        borrows_on_coins(m, self.by_coins)
-        takes_prepayment(m, self.by_customer)
-        convertible = issues_convertibles(m, self.by_owners * rules.convert_share)
-        m.books.pay("equity issued", CAPITAL, BORROWER, self.by_owners - convertible)
-        m.fires("equity issued", self.by_owners)
+    Returns what each expansion loan paid (E, R) and what nobody paid (n, R).
+    """
+    rules, b = m.parameters.invest, m.borrowers
+    drawn = draws(m, np.minimum(loan_worth(m, units), rules.advance * cost))
+    left = cost - m.links.borrower.sum(drawn)
+    left = left - borrows_on_coins(m, left)
+    contracted = np.where(m.links.seller.sum(m.offtakes.h100e) > 0.0, 1.0, 0.0)
+    prepaid = np.minimum(rules.prepayment * cost * contracted, left)
+    takes_prepayment(m, prepaid)
+    left = left - prepaid
+    buffer = rules.buffer_months * (m.links.borrower.sum(m.facilities.service) + b.overhead) * b.alive
+    free = b.cash - (cost - left)
+    thin = np.maximum(buffer - free, 0.0)
+    raised = issues(m, left + thin)
+    left = left - np.maximum(raised - thin, 0.0)
+    unpaid = left - np.minimum(np.maximum(free - buffer, 0.0), left)
+    return drawn, unpaid
 
 
-def loan_room(m: ComputeCreditModel, units: Array) -> Array:
-    """What each borrower's expansion loan would lend against `units` now: limit, coverage, lender, PV over DSCR*."""
-    f, edges, rules = m.facilities, m.edges, m.parameters.invest
-    room = np.maximum(f.limit - f.drawn, 0.0) * edges.expansion * np.where(f.coverage >= 1.0, 1.0, 0.0)
-    room = room * np.where(f.waiver_left > 0.0, 0.0, 1.0)
-    lender_room = (m.lenders.room * np.exp(-m.world.closed))[edges.lender]
-    asked = m.links.lender.sum(room)[edges.lender]
-    room = room * np.minimum(ratio(lender_room, asked), 1.0)
+def issues(m: ComputeCreditModel, wanted: Array) -> Array:
+    """Equity and convertibles have been issued, at most a share of market value as far as the window is open."""
+    rules = m.parameters.invest
+    window = rules.issuance * np.exp(-m.parameters.funding.issuance_decay * m.world.closed)
+    raised = np.minimum(np.maximum(market_value_of_equity(m), 0.0) * window * m.borrowers.alive, wanted)
+    convertible = issues_convertibles(m, raised * rules.convert_share)
+    m.books.pay("equity issued", raised - convertible, payer=CAPITAL, payee=BORROWER)
+    m.fires("equity issued", raised)
+    return raised
+
+
+def loan_worth(m: ComputeCreditModel, units: Array) -> Array:
+    """What lenders would lend against `units` by their own belief: PV over DSCR*, `(n, R)`."""
+    rules = m.parameters.invest
     tenor = np.full((1, 1), float(rules.tenor_months))
     rate = m.parameters.debt.base_rate + m.parameters.funding.spread
     belief = m.parameters.lenders.belief_decay
-    worth = unit_value(m.market.earning, m.hardware.cost, tenor, belief, rate) / MILLION
-    sized = over_generations(units * worth) / rules.dscr
-    return np.minimum(m.links.borrower.sum(room), sized) * m.borrowers.alive
+    worth = unit_value(m.market.earning, m.hardware.cost, tenor, decay=belief, required=rate) / MILLION
+    sized: Array = over_generations(units * worth) / rules.dscr * m.borrowers.alive
+    return sized
 
 
-def coin_room(m: ComputeCreditModel) -> Array:
-    """What free coins would bring at the initial ratio, to firms that have a coin loan with a willing lender: `(n, R)`."""
-    f, edges, b = m.facilities, m.edges, m.borrowers
-    open_loans = edges.is_coin_loan * np.where(f.principal_due > 0.0, 0.0, 1.0) * (1.0 - f.calling)
-    room = m.links.borrower.sum(open_loans * m.lenders.room[edges.lender] * np.exp(-m.world.closed))
-    allowed = 0.0 if m.parameters.debt.ring_fence_coins else m.parameters.debt.btc.initial
-    return np.minimum(allowed * b.coins * m.world.coin / MILLION, room) * b.alive
+def within_room(m: ComputeCreditModel, asked: Array) -> Array:
+    """`asked` (E, R), cut pro rata where it is more than the lender's room leaves in this funding window."""
+    room = m.lenders.room * np.exp(-m.world.closed)
+    cut: Array = asked * np.minimum(ratio(room, m.links.lender.sum(asked)), 1.0)[m.edges.lender]
+    return cut
 
 
-def borrows_on_coins(m: ComputeCreditModel, wanted: Array) -> None:
-    """Coin loans have been drawn by `wanted` (n, R) against free coins pledged at the initial ratio."""
-    f, edges = m.facilities, m.edges
-    open_loans = edges.is_coin_loan * np.where(f.principal_due > 0.0, 0.0, 1.0) * (1.0 - f.calling)
-    room = open_loans * m.lenders.room[edges.lender]
-    drawn = room * ratio(wanted, m.links.borrower.sum(room))[edges.borrower]
-    pledged = drawn / (m.parameters.debt.btc.initial * m.world.coin / MILLION)
-    raises_funding(m, np.maximum(m.links.lender.sum(drawn) - np.maximum(m.lenders.cash, 0.0), 0.0))
-    m.books.move_coins(("borrower", "coins"), ("facility", "coins"), m.links.borrower.sum(pledged), pledged)
-    m.books.lend(drawn)
-    f.limit = np.maximum(f.limit, f.drawn)
-    m.world.new_credit = m.world.new_credit + ordered_sum(drawn)
-    m.fires("coins pledged for machines", drawn)
+def uses_room(m: ComputeCreditModel, lent: Array) -> None:
+    """Lenders have raised what their cash does not cover of `lent` (E, R), and have that much less room."""
+    each = m.links.lender.sum(lent)
+    raises_funding(m, np.maximum(each - np.maximum(m.lenders.cash, 0.0), 0.0))
+    m.lenders.room = np.maximum(m.lenders.room - each, 0.0)
+    m.world.new_credit = m.world.new_credit + ordered_sum(lent)
 
 
 def draws(m: ComputeCreditModel, wanted: Array) -> Array:
-    """Expansion loans have been drawn by `wanted` (n, R), lenders having raised the funding; per facility `(E, R)`."""
+    """Expansion loans in good standing have been drawn towards `wanted` (n, R): per facility `(E, R)`."""
     f, edges = m.facilities, m.edges
-    room = np.maximum(f.limit - f.drawn, 0.0) * edges.expansion
-    share = ratio(wanted, m.links.borrower.sum(room))[edges.borrower]
-    drawn = room * share
-    raises_funding(m, np.maximum(m.links.lender.sum(drawn) - np.maximum(m.lenders.cash, 0.0), 0.0))
+    sound = np.where((f.coverage >= 1.0) & (f.waiver_left <= 0.0), 1.0, 0.0) * edges.expansion
+    room = np.maximum(f.limit - f.drawn, 0.0) * sound
+    share = np.minimum(ratio(wanted, m.links.borrower.sum(room)), 1.0)[edges.borrower]
+    drawn = within_room(m, room * share)
+    uses_room(m, drawn)
     weight = ratio(drawn, f.drawn + drawn)
     rate = f.contract_rate + m.parameters.funding.spread * m.world.closed
     f.rate = f.rate + weight * (rate - f.rate)
     f.months_left = f.months_left + weight * (float(m.parameters.invest.tenor_months) - f.months_left)
     m.books.lend(drawn)
-    m.world.new_credit = m.world.new_credit + ordered_sum(drawn)
     m.fires("expansion drawn", drawn)
     return drawn
+
+
+def borrows_on_coins(m: ComputeCreditModel, wanted: Array) -> Array:
+    """Coin loans were drawn towards `wanted` (n, R) against free coins at the initial ratio; what came, `(n, R)`."""
+    f, edges, b, price = m.facilities, m.edges, m.borrowers, m.world.coin / MILLION
+    initial = m.parameters.debt.btc.initial
+    free = b.coins * b.alive * (0.0 if m.parameters.debt.ring_fence_coins else 1.0)
+    loans = edges.is_coin_loan * np.where((f.principal_due > 0.0) | (f.calling > 0.0), 0.0, 1.0)
+    each = np.minimum(wanted, initial * free * price)[edges.borrower]
+    drawn = within_room(m, each * ratio(loans, m.links.borrower.sum(loans)[edges.borrower]))
+    pledged = drawn / (initial * price)
+    uses_room(m, drawn)
+    m.books.move_coins(
+        giver=("borrower", "coins"), taker=("facility", "coins"), gone=m.links.borrower.sum(pledged), come=pledged
+    )
+    weight = ratio(drawn, f.drawn + drawn)
+    f.months_left = f.months_left + weight * (float(m.parameters.invest.coin_months) - f.months_left)
+    m.books.lend(drawn)
+    f.limit = np.maximum(f.limit, f.drawn)
+    m.fires("coins pledged for machines", drawn)
+    return m.links.borrower.sum(drawn)
 
 
 def takes_prepayment(m: ComputeCreditModel, amount: Array) -> None:
@@ -145,8 +151,8 @@ def takes_prepayment(m: ComputeCreditModel, amount: Array) -> None:
     held = m.offtakes.h100e
     share = ratio(held, m.links.seller.sum(held)[m.edges.seller])
     paid = amount[m.edges.seller] * share
-    m.books.pay("compute sales", USERS, BUYER.along(m.links.customer), paid)
-    m.books.pay("customer prepayment", BUYER.along(m.links.customer), BORROWER.along(m.links.seller), paid)
+    m.books.pay("compute sales", paid, payer=USERS, payee=BUYER.along(m.links.customer))
+    m.books.pay("customer prepayment", paid, payer=BUYER.along(m.links.customer), payee=BORROWER.along(m.links.seller))
     m.offtakes.prepaid = m.offtakes.prepaid + paid
     m.fires("customer prepayment", paid)
 
@@ -156,27 +162,23 @@ def issues_convertibles(m: ComputeCreditModel, amount: Array) -> Array:
     f, edges = m.facilities, m.edges
     outstanding = f.drawn * edges.is_convertible * m.lenders.alive[edges.lender]
     each = amount[edges.borrower] * ratio(outstanding, m.links.borrower.sum(outstanding)[edges.borrower])
-    asked = m.links.lender.sum(each)[edges.lender]
-    each = each * np.minimum(ratio(m.lenders.room[edges.lender], asked), 1.0)
-    raises_funding(m, np.maximum(m.links.lender.sum(each) - np.maximum(m.lenders.cash, 0.0), 0.0))
+    each = within_room(m, each)
+    uses_room(m, each)
     m.books.issue(each)
-    m.world.new_credit = m.world.new_credit + ordered_sum(each)
     m.fires("convertibles issued", each)
     return m.links.borrower.sum(each)
 
 
-def takes_delivery(m: ComputeCreditModel, units: Array, drawn: Array) -> None:
-    """Machines that a draw paid for are pledged to it; the others are free. They stand in the books at cost."""
+def takes_delivery(m: ComputeCreditModel, units: Array, drawn: Array, cost: Array) -> None:
+    """Machines that a draw paid for, at its highest advance, are pledged to it; the others are free, all at cost."""
     b, links, edges = m.borrowers, m.links, m.edges
-    share = ratio(drawn, links.borrower.sum(drawn)[edges.borrower])
-    pledged = units[edges.borrower] * share[:, np.newaxis]
-    financed = np.where(links.borrower.sum(drawn) > 0.0, 1.0, 0.0)[:, np.newaxis]
+    financed = ratio(drawn, m.parameters.invest.advance * cost[edges.borrower])
+    pledged = units[edges.borrower] * np.minimum(financed, 1.0)[:, np.newaxis]
+    free = np.maximum(units - links.borrower.sum(pledged), 0.0)
     held = b.units + b.repo_units + links.borrower.sum(m.facilities.units)
-    weight = ratio(units, held + units)
-    b.book = b.book + weight * (m.market.list_price - b.book)
-    m.books.move_units(None, ("facility", "units"), pledged, pledged)
-    free = units * (1.0 - financed)
-    m.books.move_units(None, ("borrower", "units"), free, free)
+    b.book = b.book + ratio(units, held + units) * (m.market.list_price - b.book)
+    m.books.move_units(giver=None, taker=("facility", "units"), gone=pledged, come=pledged)
+    m.books.move_units(giver=None, taker=("borrower", "units"), gone=free, come=free)
 
 
 def capacity_is_signed(m: ComputeCreditModel) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from nobid.agents.finance import MILLION, MONTHS
 from nobid.agents.state import Array, ordered_sum, over_generations, ratio
-from nobid.model.books import CAPITAL, LENDER, LIQUIDATORS
+from nobid.model.books import CAPITAL, LENDER
 from nobid.model.debt import lender_marks
 from nobid.model.estates import estate_worth
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
 def opens_month(m: ComputeCreditModel) -> None:
     """Counters of the month are zero; nobody is tight by last month's account."""
-    lenders, lines = m.lenders, m.warehouses
+    lenders = m.lenders
     for name in ("losses", "profit", "withdrawn", "tight", "offered_seized"):
         setattr(lenders, name, 0.0)
     lenders.opening_short, lenders.opening_seized = lenders.short, lenders.seized
-    lines.asked, lines.opening = 0.0, lines.drawn
     takes_stock(m)
     lenders.was_tight = lenders.tight
+    lenders.opening_equity, lenders.opened_alive = lenders.equity, lenders.alive
 
 
 def takes_stock(m: ComputeCreditModel) -> None:
@@ -52,12 +52,10 @@ def line_worth(m: ComputeCreditModel) -> Array:
 
 
 def books_losses(m: ComputeCreditModel, before: Array) -> None:
-    """What equity fell by since `before` is a loss of the month."""
+    """What equity fell by since `before` is a loss of the month so far."""
     lenders = m.lenders
     takes_stock(m)
-    lost = np.maximum(before - lenders.equity, 0.0)
-    lenders.losses = lenders.losses + lost
-    m.world.losses = m.world.losses + ordered_sum(lost)
+    lenders.losses = lenders.losses + np.maximum(before - lenders.equity, 0.0)
 
 
 def judges_itself(m: ComputeCreditModel) -> None:
@@ -68,7 +66,7 @@ def judges_itself(m: ComputeCreditModel) -> None:
     lenders.was_tight = lenders.tight
     m.changes_state(turned)
     m.fires("lender below target", turned)
-    m.record.happened(m, "below target", "lender", np.arange(len(turned)), None, "capital", turned)
+    m.record.happened(m, "below target", turned, source=("lender", np.arange(len(turned))), channel="capital")
 
 
 def funders_react(m: ComputeCreditModel) -> None:
@@ -78,7 +76,7 @@ def funders_react(m: ComputeCreditModel) -> None:
     asked = m.lenders.withdrawn - before
     m.fires("funding withdrawn", asked)
     m.moves(ordered_sum(asked))
-    m.record.happened(m, "funding withdrawn", "lender", np.arange(len(asked)), None, "funding", asked)
+    m.record.happened(m, "funding withdrawn", asked, source=("lender", np.arange(len(asked))), channel="funding")
     marks_lines(m)
     pays_funding(m)
 
@@ -96,10 +94,16 @@ def marks_lines(m: ComputeCreditModel) -> None:
     called = np.minimum(short, lines.drawn)
     asked = np.maximum(np.maximum(lines.drawn - allowed, called) - lines.due, 0.0) * lenders.alive[edges.receiver]
     lines.due = lines.due + asked
-    lines.asked = lines.asked + asked
     m.moves(ordered_sum(asked))
     m.fires("warehouse called", asked)
-    m.record.happened(m, "line called", "lender", edges.provider, ("lender", edges.receiver), "warehouse", asked)
+    m.record.happened(
+        m,
+        "line called",
+        asked,
+        source=("lender", edges.provider),
+        target=("lender", edges.receiver),
+        channel="warehouse",
+    )
 
 
 def financed_mark(m: ComputeCreditModel) -> Array:
@@ -116,35 +120,36 @@ def pays_funding(m: ComputeCreditModel) -> None:
     lenders.lines_due = m.links.receiver.sum(lines.due)
     m.do("lender", "raises_cash")
     sold = lenders.sell_other + 0.0
-    m.books.pay("other assets", CAPITAL, LENDER, sold)
+    m.books.pay("other assets", sold, payer=CAPITAL, payee=LENDER)
     lenders.other = lenders.other - sold
     m.fires("other assets sold", sold)
     share = np.minimum(ratio(np.maximum(lenders.cash, 0.0), lenders.owed_now(), empty=1.0), 1.0) * lenders.alive
     outside, inside = lenders.due * share, lines.due * share[m.edges.receiver]
-    m.books.pay("funding out", LENDER, CAPITAL, outside)
+    m.books.pay("funding out", outside, payer=LENDER, payee=CAPITAL)
     lenders.due = lenders.due - outside
-    m.books.pay("warehouse in", LENDER.along(m.links.receiver), LENDER.along(m.links.provider), inside)
-    lines.drawn, lines.due = lines.drawn - inside, lines.due - inside
+    m.books.repay_line(inside)
+    lines.due = lines.due - inside
     lenders.lines_due = m.links.receiver.sum(lines.due)
     m.moves(ordered_sum(outside) + ordered_sum(inside))
 
 
 def lenders_fail(m: ComputeCreditModel) -> None:
-    """Lenders without equity, or with unpaid funding, are in run-off: other assets sold, all funding owed."""
+    """Lenders without equity or with unpaid funding are in run-off: liquid assets sold at par, all funding owed."""
     lenders = m.lenders
     takes_stock(m)
     m.do("lender", "gives_up")
     failing = np.maximum(lenders.failing, m.scripted_failures("lender") * lenders.alive)
     if not failing.any():
         return
-    m.record.defaults(m, "lender", failing, (lenders.stable + lenders.short + lenders.lines_owed) * failing)
+    m.record.defaults(
+        m, "lender", failing=failing, debt=(lenders.stable + lenders.short + lenders.lines_owed) * failing
+    )
     m.fires("lender default", failing)
     m.changes_state(failing)
     before = lenders.equity + 0.0
     lenders.alive = lenders.alive * (1.0 - failing)
     sold = lenders.other * failing
-    m.books.pay("other assets", CAPITAL, LENDER, sold)
-    m.books.pay("liquidation cost", LENDER, LIQUIDATORS, sold * m.parameters.debt.liquidation_cost)
+    m.books.pay("other assets", sold, payer=CAPITAL, payee=LENDER)
     lenders.other = lenders.other - sold
     m.warehouses.due = m.warehouses.due * lenders.alive[m.edges.receiver]
     books_losses(m, before)
@@ -158,22 +163,32 @@ def closes_month(m: ComputeCreditModel) -> None:
     lenders, rules, world = m.lenders, m.parameters.lenders, m.world
     pays_line_interest(m)
     earned = lenders.other * rules.funding_rate / MONTHS
-    m.books.pay("other income", CAPITAL, LENDER, earned)
+    m.books.pay("other income", earned, payer=CAPITAL, payee=LENDER)
     lenders.profit = lenders.profit + earned
     takes_stock(m)
     cost = (lenders.stable + lenders.short) * rules.funding_rate / MONTHS * lenders.alive
     raises_funding(m, np.maximum(cost - lenders.cash, 0.0) * lenders.alive)
-    m.books.pay("funding cost", LENDER, CAPITAL, cost)
+    m.books.pay("funding cost", cost, payer=LENDER, payee=CAPITAL)
     lenders.profit = lenders.profit - cost
     paid = rules.payout * np.maximum(lenders.profit - lenders.losses, 0.0) * lenders.alive * (1.0 - lenders.tight)
-    m.books.pay("dividends", LENDER, CAPITAL, np.minimum(paid, np.maximum(lenders.cash, 0.0)))
+    paid = np.minimum(paid, np.maximum(lenders.cash, 0.0))
+    m.books.pay("dividends", paid, payer=LENDER, payee=CAPITAL)
     wanted = rules.cash_share * lenders.assets
     spare = np.minimum(np.maximum(lenders.cash - wanted, 0.0), lenders.stable) * lenders.alive
-    m.books.pay("funding out", LENDER, CAPITAL, spare)
+    m.books.pay("funding out", spare, payer=LENDER, payee=CAPITAL)
     lenders.stable = lenders.stable - spare
     short = np.minimum(np.maximum(wanted - lenders.cash, 0.0), lenders.room) * np.exp(-world.closed)
     raises_funding(m, short * lenders.alive)
     takes_stock(m)
+    counts_losses(m, paid)
+
+
+def counts_losses(m: ComputeCreditModel, dividends: Array) -> None:
+    """A lender's loss of the month: what equity fell by beyond profit kept, marks of seized machines included."""
+    lenders = m.lenders
+    kept = lenders.opening_equity + lenders.profit - dividends
+    lenders.losses = np.maximum(kept - lenders.equity, 0.0) * lenders.opened_alive
+    m.world.losses = ordered_sum(lenders.losses)
 
 
 def pays_line_interest(m: ComputeCreditModel) -> None:
@@ -183,11 +198,11 @@ def pays_line_interest(m: ComputeCreditModel) -> None:
     owed = m.links.receiver.sum(interest)
     share = np.minimum(ratio(np.maximum(lenders.cash, 0.0), owed, empty=1.0), 1.0)
     paid = interest * share[edges.receiver]
-    m.books.pay("warehouse interest", LENDER.along(m.links.receiver), LENDER.along(m.links.provider), paid)
+    m.books.pay("line interest", paid, payer=LENDER.along(m.links.receiver), payee=LENDER.along(m.links.provider))
     lenders.profit = lenders.profit - m.links.receiver.sum(paid) + m.links.provider.sum(paid)
 
 
 def raises_funding(m: ComputeCreditModel, amount: Array) -> None:
     """Lenders owe `amount` (lenders, R) more of stable funding and have the cash."""
-    m.books.pay("funding in", CAPITAL, LENDER, amount)
+    m.books.pay("funding in", amount, payer=CAPITAL, payee=LENDER)
     m.lenders.stable = m.lenders.stable + amount

@@ -9,7 +9,7 @@ import numpy as np
 from nobid.agents.finance import MILLION, call_to
 from nobid.agents.state import Array, ordered_sum, over_generations, ratio
 from nobid.model.books import COIN_MARKET, LENDER
-from nobid.model.debt import lender_marks
+from nobid.model.debt import AMPLE, lender_marks
 
 if TYPE_CHECKING:
     from nobid.model.system import ComputeCreditModel
@@ -25,7 +25,7 @@ def calls(m: ComputeCreditModel) -> None:
 def coin_ltv(m: ComputeCreditModel) -> Array:
     """Loan-to-value of coin loans, 0 where there is none."""
     f = m.facilities
-    return ratio(f.drawn, f.coins * m.world.coin / MILLION) * m.edges.is_coin_loan
+    return ratio(f.drawn, f.coins * m.world.coin / MILLION, empty=AMPLE) * m.edges.is_coin_loan * (f.drawn > 0.0)
 
 
 def liquidates_coins(m: ComputeCreditModel) -> None:
@@ -36,17 +36,19 @@ def liquidates_coins(m: ComputeCreditModel) -> None:
         return
     sold = np.minimum(f.coins, f.drawn / price) * bad
     repaid = np.minimum(sold * price, f.drawn)
-    books.move_coins(("facility", "coins"), None, sold, sold)
-    books.pay("margin", COIN_MARKET, LENDER.along(m.links.lender), repaid)
+    books.move_coins(giver=("facility", "coins"), taker=None, gone=sold, come=sold)
+    books.pay("margin", repaid, payer=COIN_MARKET, payee=LENDER.along(m.links.lender))
     books.cancel("repaid", repaid)
     left = f.coins * bad
-    books.move_coins(("facility", "coins"), ("borrower", "coins"), left, m.links.borrower.sum(left))
+    books.move_coins(
+        giver=("facility", "coins"), taker=("borrower", "coins"), gone=left, come=m.links.borrower.sum(left)
+    )
     f.principal_due = np.where(bad > 0.0, f.drawn, f.principal_due)
     f.call_due = f.call_due * (1.0 - bad)
     m.sells_coins(ordered_sum(sold))
     m.moves(ordered_sum(repaid))
     m.fires("coin liquidation", bad)
-    m.record.happened(m, "liquidated", "lender", m.edges.lender, ("borrower", m.edges.borrower), "coin", repaid)
+    m.record.happened(m, "liquidated", repaid, source=m.edges.creditor, target=m.edges.debtor, channel="coin")
 
 
 def calls_coins(m: ComputeCreditModel) -> None:
@@ -58,11 +60,13 @@ def calls_coins(m: ComputeCreditModel) -> None:
         return
     m.fires("coin call", called * (1.0 - f.calling))
     fresh = called * (1.0 - f.calling) * f.drawn
-    m.record.happened(m, "margin call", "lender", m.edges.lender, ("borrower", m.edges.borrower), "coin", fresh)
+    m.record.happened(m, "margin call", fresh, source=m.edges.creditor, target=m.edges.debtor, channel="coin")
     need = np.maximum(f.drawn / (terms.initial * price) - f.coins, 0.0) * called
     share = np.minimum(ratio(b.coins, m.links.borrower.sum(need)), 1.0)
     posted = need * share[m.edges.borrower]
-    m.books.move_coins(("borrower", "coins"), ("facility", "coins"), m.links.borrower.sum(posted), posted)
+    m.books.move_coins(
+        giver=("borrower", "coins"), taker=("facility", "coins"), gone=m.links.borrower.sum(posted), come=posted
+    )
     m.fires("coins posted", posted)
     cash = call_to(f.drawn, f.coins * price, terms.initial) * called
     f.call_due = np.where(m.edges.is_coin_loan > 0.0, np.minimum(cash, f.drawn - f.principal_due), f.call_due)
@@ -78,7 +82,7 @@ def calls_machines(m: ComputeCreditModel) -> None:
     running = m.borrowers.alive[m.edges.borrower] * m.edges.is_machine_loan
     now = call_to(f.drawn, value, f.ltv_trigger) * running
     fresh = np.where((now > 0.0) & (f.call_size <= 0.0), now, 0.0)
-    m.record.happened(m, "margin call", "lender", m.edges.lender, ("borrower", m.edges.borrower), "gpu mark", fresh)
+    m.record.happened(m, "margin call", fresh, source=m.edges.creditor, target=m.edges.debtor, channel="gpu mark")
     f.call_size = np.maximum(f.call_size, now)
     due = np.maximum(rules.call_speed * f.call_size - f.call_paid, 0.0)
     machine = np.minimum(due, np.maximum(f.drawn - f.principal_due, 0.0))
@@ -90,5 +94,4 @@ def spare_loan_coins(m: ComputeCreditModel) -> Array:
     """Coins above what each coin loan requires at its initial ratio: `(E, R)`."""
     f, price = m.facilities, m.world.coin / MILLION
     asked = f.drawn / (m.parameters.debt.btc.initial * price)
-    spare: Array = np.maximum(f.coins - asked, 0.0) * (1.0 - f.calling) * m.edges.is_coin_loan
-    return spare
+    return np.maximum(f.coins - asked, 0.0) * (1.0 - f.calling) * m.edges.is_coin_loan

@@ -54,7 +54,7 @@ def retires(m: ComputeCreditModel) -> None:
     m.buyers.free = m.buyers.free + freed_racks(m, power)
     for holder in HELD_UNITS:
         scrapped = m.columns[holder] * gone
-        m.books.move_units(holder, None, scrapped, scrapped)
+        m.books.move_units(giver=holder, taker=None, gone=scrapped, come=scrapped)
 
 
 def freed_racks(m: ComputeCreditModel, power: Array) -> Array:

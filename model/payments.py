@@ -24,8 +24,7 @@ def owed_now(m: ComputeCreditModel) -> Array:
     b, f = m.borrowers, m.facilities
     on_debt = m.links.borrower.sum(f.interest_due + f.principal_due + f.call_due + f.fee_due)
     running = b.arrears + b.site_arrears + m.links.tenant.sum(m.hosting.owed)
-    total: Array = (on_debt + running + b.repo_due + b.repo_interest) * b.alive
-    return total
+    return (on_debt + running + b.repo_due + b.repo_interest) * b.alive
 
 
 def pays_what_it_can(m: ComputeCreditModel) -> None:
@@ -48,8 +47,8 @@ def pays_debt(m: ComputeCreditModel, share: Array) -> None:
     debtor, creditor = BORROWER.along(links.borrower), LENDER.along(links.lender)
     interest, fee = f.interest_due * share, f.fee_due * share
     principal, call = f.principal_due * share, f.call_due * share
-    books.pay("interest", debtor, creditor, interest)
-    books.pay("fees", debtor, creditor, fee)
+    books.pay("interest", interest, payer=debtor, payee=creditor)
+    books.pay("fees", fee, payer=debtor, payee=creditor)
     books.repay("principal", principal)
     books.repay("margin", call)
     m.lenders.profit = m.lenders.profit + links.lender.sum(interest + fee)
@@ -72,7 +71,10 @@ def counts_sources(m: ComputeCreditModel) -> None:
     b.loan_coins = m.links.borrower.sum(spare_loan_coins(m)) * b.alive
     dealer = repo.capacity(m)[m.edges.repo_lender]
     b.repo_value = np.minimum(repo.lendable(m, b.units), dealer) * b.alive
-    b.pledged_value = m.links.borrower.sum(pledged_worth(m)) * b.alive
+    gross, relief, excess = pledged_worth(m)
+    b.pledged_gross = m.links.borrower.sum(gross) * b.alive
+    b.pledged_relief = m.links.borrower.sum(relief) * b.alive
+    b.pledged_excess = m.links.borrower.sum(excess) * b.alive
 
 
 def committed(m: ComputeCreditModel) -> Array:
@@ -86,14 +88,16 @@ def committed(m: ComputeCreditModel) -> Array:
     return open_lines * share[edges.lender]
 
 
-def pledged_worth(m: ComputeCreditModel) -> Array:
-    """What selling all pledged machines now would bring the borrower or take off its dues: `(E, R)`."""
+def pledged_worth(m: ComputeCreditModel) -> tuple[Array, Array, Array]:
+    """What selling all pledged machines now would do, `(E, R)` each, only where it helps the borrower at all: their
+    price, what of it would come off dues of the same facility, and what would be left above the release price.
+    """
     f = m.facilities
     value = over_generations(f.units * m.market.sale_price) / MILLION
-    freed = np.where(value > 0.0, release_price(m, 1.0 + 0.0 * value), 0.0)
-    on_dues = np.minimum(np.minimum(value, freed), f.principal_due + f.call_due)
-    worth: Array = np.maximum(value - freed, 0.0) + on_dues
-    return worth
+    freed = release_price(m, 1.0 + 0.0 * value)
+    relief = np.minimum(np.minimum(value, freed), f.principal_due + f.call_due)
+    excess = np.where(value > 0.0, np.maximum(value - freed, 0.0), 0.0)
+    return value * np.where(relief + excess > CENT, 1.0, 0.0), relief, excess
 
 
 def raises_cash(m: ComputeCreditModel) -> None:
@@ -124,12 +128,14 @@ def sells_coins(m: ComputeCreditModel) -> None:
     released = spare_loan_coins(m) * ratio(b.want_release, b.loan_coins)[m.edges.borrower]
     if not (released.any() or b.want_coins.any()):
         return
-    m.books.move_coins(("facility", "coins"), ("borrower", "coins"), released, m.links.borrower.sum(released))
+    m.books.move_coins(
+        giver=("facility", "coins"), taker=("borrower", "coins"), gone=released, come=m.links.borrower.sum(released)
+    )
     sold = np.minimum(b.want_coins + m.links.borrower.sum(released), b.coins)
-    m.books.move_coins(("borrower", "coins"), None, sold, sold)
-    m.books.pay("coins sold", COIN_MARKET, BORROWER, sold * price)
+    m.books.move_coins(giver=("borrower", "coins"), taker=None, gone=sold, come=sold)
+    m.books.pay("coins sold", sold * price, payer=COIN_MARKET, payee=BORROWER)
     m.sells_coins(ordered_sum(sold))
     m.moves(ordered_sum(sold) * price)
     m.fires("coins sold in distress", sold)
     m.fires("coins released", released)
-    m.record.happened(m, "coins sold", "borrower", np.arange(len(sold)), None, "coin", sold * price)
+    m.record.happened(m, "coins sold", sold * price, source=("borrower", np.arange(len(sold))), channel="coin")

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nobid.agents.state import Array, Index
+from nobid.agents.state import Array
+from nobid.model.edges import Ends
 from nobid.model.metrics import AGENT_COLUMNS, agent_sheets, month_figures, units_of
 
 if TYPE_CHECKING:
@@ -43,7 +44,9 @@ class Record:
         self.counts: dict[str, Array] = {}
         self._events: list[tuple[str, str, tuple[Array, ...]]] = []
         self.agent_names = [*m.names["borrower"], *m.names["lender"], *m.names["buyer"]]
-        self.agent_kinds = [*m.kinds["borrower"], *m.kinds["lender"], *m.kinds["buyer"]]
+        self.agent_types = [*m.kinds["borrower"], *m.kinds["lender"], *m.kinds["buyer"]]
+        others = ["lender"] * len(m.names["lender"]) + ["buyer"] * len(m.names["buyer"])
+        self.agent_kinds = [*m.kinds["borrower"], *others]
         shape = (months, len(self.agent_names), paths)
         self.agents: dict[str, Array] = {n: np.full(shape, np.nan) for n in AGENT_COLUMNS} if keep_agents else {}
         self._first = {"borrower": 0, "lender": len(m.names["borrower"])}
@@ -58,35 +61,38 @@ class Record:
     def closes_month(self, m: ComputeCreditModel) -> None:
         """The month's row stands for every running path; a stopped path keeps its gaps."""
         for name, values in {**month_figures(m), **self.counts}.items():
-            self.monthly[name][m.month] = np.where(m.running, values, np.nan)
+            self.monthly[name][m.month] = np.where(m.going, values, np.nan)
         for name, sheet in agent_sheets(m).items() if self.agents else ():
-            self.agents[name][m.month] = np.where(m.running, sheet, np.nan)
+            self.agents[name][m.month] = np.where(m.going, sheet, np.nan)
 
     def happened(
         self,
         m: ComputeCreditModel,
         kind: str,
-        family: str,
-        source: Index,
-        target: tuple[str, Index] | None,
-        channel: str,
         amount: Array,
+        *,
+        source: Ends,
+        channel: str,
+        target: Ends | None = None,
     ) -> None:
-        """Where `amount` (rows, R) is not zero, an event from the agent `source[row]` to `target[row]` is kept."""
+        """Where `amount` (rows, R) is not zero, an event from the agent `source[row]` to `target[row]` is kept.
+
+        An end is a family of agents and, for every row, which of them it is.
+        """
         rows, columns = np.nonzero(amount)
         if not len(rows):
             return
         paths = m.world.path[columns]
         when = np.full(len(rows), float(m.month)), np.full(len(rows), float(m.round))
-        origin = (source[rows] + self._first[family]).astype(float)
+        origin = (source[1][rows] + self._first[source[0]]).astype(float)
         nobody = np.full(len(rows), -1.0)
         other = nobody if target is None else (target[1][rows] + self._first[target[0]]).astype(float)
         self._events.append((kind, channel, (paths, *when, origin, other, amount[rows, columns])))
 
-    def defaults(self, m: ComputeCreditModel, family: str, failing: Array, debt: Array) -> None:
+    def defaults(self, m: ComputeCreditModel, family: str, *, failing: Array, debt: Array) -> None:
         """Failures have been counted by kind and kept as events with the debt that failed."""
         amount = np.where(failing > 0.0, np.maximum(debt, 1e-9), 0.0)
-        self.happened(m, "default", family, np.arange(len(failing)), None, "payment", amount)
+        self.happened(m, "default", amount, source=(family, np.arange(len(failing))), channel="payment")
         columns = m.world.path.astype(np.intp)
         place = np.searchsorted(m.sorted_paths, columns)
         kinds = np.array(m.kinds[family])
@@ -97,7 +103,7 @@ class Record:
     def sales(self, m: ComputeCreditModel, bought: Array, price: Array) -> None:
         """Who bought machines is kept as events, one a generation: the amount is in units."""
         for generation, name in enumerate(m.hardware.names):
-            self.happened(m, "bought", "buyer", np.arange(len(bought)), None, name, bought[:, generation])
+            self.happened(m, "bought", bought[:, generation], source=("buyer", np.arange(len(bought))), channel=name)
 
     def all_events(self) -> Iterator[Event]:
         """Every event, by path, then in the order in which it happened."""

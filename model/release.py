@@ -16,11 +16,10 @@ if TYPE_CHECKING:
 def release_price(m: ComputeCreditModel, share: Array) -> Array:
     """What must be repaid to free `share` of a facility's collateral: 1.1 times its share of the debt, `(E, R)`."""
     drawn = m.facilities.drawn
-    asked: Array = np.minimum(m.parameters.debt.release_price * share * drawn, drawn)
-    return asked
+    return np.minimum(m.parameters.debt.release_price * share * drawn, drawn)
 
 
-def settles_pledged_sales(m: ComputeCreditModel, sold: Array, price: Array, split: Array) -> None:
+def settles_pledged_sales(m: ComputeCreditModel, sold: Array, *, price: Array, split: Array) -> None:
     """Pledged machines sold (E, G, R) at `price` (USD million) are with the buyers; the release price has repaid
     their facility, the rest is the borrower's cash.
     """
@@ -33,10 +32,16 @@ def settles_pledged_sales(m: ComputeCreditModel, sold: Array, price: Array, spli
     rest = proceeds - prepaid
     paid = over_generations(split * ordered_sum(sold) * price)
     to_lenders = ratio(ordered_sum(prepaid), ordered_sum(proceeds))
-    books.settle("sweep", BUYER, paid * to_lenders, LENDER.along(links.lender), prepaid)
+    books.settle("sweep", payer=BUYER, paid=paid * to_lenders, payee=LENDER.along(links.lender), received=prepaid)
     books.cancel("repaid", prepaid)
-    books.settle("used machines", BUYER, paid * (1.0 - to_lenders), BORROWER.along(links.borrower), rest)
-    books.move_units(("facility", "units"), ("buyer", "units"), sold, split * ordered_sum(sold))
+    books.settle(
+        "used machines",
+        payer=BUYER,
+        paid=paid * (1.0 - to_lenders),
+        payee=BORROWER.along(links.borrower),
+        received=rest,
+    )
+    books.move_units(giver=("facility", "units"), taker=("buyer", "units"), gone=sold, come=split * ordered_sum(sold))
     reduces_dues(m, prepaid)
     m.fires("pledged machines sold", prepaid)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nobid.agents.finance import HOURS
-from nobid.agents.state import Array, over_generations
+from nobid.agents.state import Array
 from nobid.model.fleet import running_units
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class MeritOrder:
         self.order = np.argsort(costs, kind="stable")
         self.cost = costs[self.order][:, np.newaxis]
 
-    def clear(self, supply: Array, demand: Array, reference: float, elasticity: float) -> tuple[Array, Array]:
+    def clear(self, supply: Array, demand: Array, *, reference: float, elasticity: float) -> tuple[Array, Array]:
         """Rent and the share of each source that runs: full-run prices `p_k = p_ref (D/S_k)^(1/eps)`, first k with
         `p_k <= c_(k+1)`, `p = max(p_k, c_k)`. `supply` (G+1, R), `demand` (R,) at the reference rent.
         """
@@ -69,11 +69,12 @@ def clears(m: ComputeCreditModel) -> None:
     supply = supply_by_source(m)
     world.compute_peak = np.maximum(world.compute_peak, world.compute_demand)
     world.compute_demand = world.demand_scale * np.exp(world.demand + (1.0 - elasticity) * world.efficiency)
-    rent, runs = m.merit_order.clear(supply, world.compute_demand, rental.reference_rent, elasticity)
+    rent, runs = m.merit_order.clear(
+        supply, world.compute_demand, reference=rental.reference_rent, elasticity=elasticity
+    )
     if (given := m.given("rent")) is not None:
         rent = given + 0.0 * rent
-        cheap = np.where(m.merit_order.middle[:, np.newaxis] < rent, 1.0, 0.0)
-        runs = cheap
+        runs = np.where(m.merit_order.middle[:, np.newaxis] < rent, 1.0, 0.0)
     world.rent = rent
     market.utilisation = rental.utilisation_cap * runs[:-1]
     market.earning = rent * fit.h100e * HOURS * market.utilisation * (1.0 - rental.fee)
@@ -84,8 +85,3 @@ def supply_by_source(m: ComputeCreditModel) -> Array:
     cap = m.parameters.rental.utilisation_cap
     own = running_units(m) * m.hardware.h100e * cap
     return np.concatenate([own, m.world.outside[np.newaxis] * cap])
-
-
-def modelled_compute(m: ComputeCreditModel) -> Array:
-    """Compute of all modelled machines that run, H100e: `(R,)`."""
-    return over_generations(running_units(m) * m.hardware.h100e)

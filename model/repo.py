@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nobid.agents.finance import MONTHS
-from nobid.agents.state import Array, over_generations, ratio
+from nobid.agents.finance import MILLION, MONTHS
+from nobid.agents.state import Array, Index, ordered_sum, over_generations, ratio
 from nobid.model.books import BORROWER, BUYER, LENDER
 
 if TYPE_CHECKING:
@@ -23,18 +23,16 @@ def capacity(m: ComputeCreditModel) -> Array:
     lenders, repo = m.lenders, m.parameters.repo
     spare = np.maximum(lenders.equity - lenders.target * lenders.assets, 0.0)
     willing = lenders.repo_dealer * lenders.alive * (1.0 - lenders.tight) * (1.0 if repo.on else 0.0)
-    left: Array = np.clip(repo.capacity * spare * willing - lenders.repo_lent, 0.0, np.maximum(lenders.cash, 0.0))
-    return left
+    return np.clip(repo.capacity * spare * willing - lenders.repo_lent, 0.0, np.maximum(lenders.cash, 0.0))
 
 
-def haircuts(m: ComputeCreditModel, dealers: np.ndarray) -> Array:
+def haircuts(m: ComputeCreditModel, dealers: Index) -> Array:
     """The haircut that each of `dealers` asks on every generation: `(len(dealers), G, R)`."""
     market = m.market
     drawdown = 1.0 - ratio(market.mark, market.peak, empty=1.0)
     shape = (len(dealers), *market.mark.shape)
-    return m.ask(
-        "lender", "haircut", dealers, np.broadcast_to(market.volatility, shape), np.broadcast_to(drawdown, shape)
-    )
+    volatility, fall = np.broadcast_to(market.volatility, shape), np.broadcast_to(drawdown, shape)
+    return m.ask("lender", "haircut", dealers, volatility, fall)
 
 
 def broker_haircuts(m: ComputeCreditModel) -> Array:
@@ -50,9 +48,8 @@ def broker_capacity(m: ComputeCreditModel) -> Array:
 
 def lendable(m: ComputeCreditModel, units: Array) -> Array:
     """What each borrower's dealer would lend against `units` (n, G, R) at today's marks and haircuts: `(n, R)`."""
-    worth = units * m.market.mark / 1e6
-    lent: Array = over_generations(worth * (1.0 - haircuts(m, m.edges.repo_lender)))
-    return lent
+    worth = units * m.market.mark / MILLION
+    return over_generations(worth * (1.0 - haircuts(m, m.edges.repo_lender)))
 
 
 def falls_due(m: ComputeCreditModel) -> None:
@@ -68,20 +65,24 @@ def falls_due(m: ComputeCreditModel) -> None:
 
 
 def _brokers_settle(m: ComputeCreditModel, rate: float) -> None:
-    """Brokers pay interest and the margin between debt and what their machines still finance; else the dealer seizes."""
+    """Brokers pay interest and the margin of debt over what their machines still finance; else the dealer seizes."""
     buyers, dealer = m.buyers, LENDER.along(m.links.broker_lender)
     if not buyers.repo_debt.any():
         return
-    financed = over_generations(buyers.units * m.market.mark / 1e6 * (1.0 - broker_haircuts(m)))
+    financed = over_generations(buyers.units * m.market.mark / MILLION * (1.0 - broker_haircuts(m)))
     interest = buyers.repo_debt * rate / MONTHS
     cut = np.maximum(buyers.repo_debt - financed, 0.0)
     pays = np.where(buyers.cash >= interest + cut, 1.0, 0.0)
-    m.books.pay("repo interest", BUYER, dealer, interest * pays)
-    m.books.pay("repo in", BUYER, dealer, cut * pays)
-    m.books.repo(buyers, "repo_debt", -cut * pays)
     fails = np.where((pays <= 0.0) & (buyers.repo_debt > 0.0), 1.0, 0.0)
+    repaid = cut * pays + np.minimum(np.maximum(buyers.cash, 0.0), buyers.repo_debt) * fails
+    m.books.pay("repo interest", interest * pays, payer=BUYER, payee=dealer)
+    m.books.pay("repo in", repaid, payer=BUYER, payee=dealer)
+    m.books.repo(buyers, "repo_debt", -repaid)
+    m.lenders.profit = m.lenders.profit + m.links.broker_lender.sum(interest * pays)
     handed = buyers.units * fails[:, np.newaxis]
-    m.books.move_units(("buyer", "units"), ("lender", "seized"), handed, m.links.broker_lender.sum(handed))
+    m.books.move_units(
+        giver=("buyer", "units"), taker=("lender", "seized"), gone=handed, come=m.links.broker_lender.sum(handed)
+    )
     m.fires("broker seized", fails)
     m.books.repo(buyers, "repo_debt", -buyers.repo_debt * fails)
     buyers.alive = buyers.alive * (1.0 - fails)
@@ -91,9 +92,9 @@ def finances_brokers(m: ComputeCreditModel, lent: Array) -> None:
     """Dealers have lent brokers `lent` (buyers, R) against what they buy."""
     if not lent.any():
         return
-    m.books.pay("repo out", LENDER.along(m.links.broker_lender), BUYER, lent)
+    m.books.pay("repo out", lent, payer=LENDER.along(m.links.broker_lender), payee=BUYER)
     m.books.repo(m.buyers, "repo_debt", lent)
-    m.world.repo_volume = m.world.repo_volume + m.total(lent)
+    m.world.repo_volume = m.world.repo_volume + ordered_sum(lent)
     m.fires("broker repo", lent)
 
 
@@ -106,14 +107,16 @@ def lends(m: ComputeCreditModel) -> None:
     share = np.minimum(ratio(capacity(m), wanted), 1.0)
     lent = b.want_repo * share[m.edges.repo_lender]
     pledged = b.units * np.minimum(ratio(lent, lendable(m, b.units)), 1.0)[:, np.newaxis]
-    m.books.pay("repo out", LENDER.along(m.links.repo_lender), BORROWER, lent)
+    m.books.pay("repo out", lent, payer=LENDER.along(m.links.repo_lender), payee=BORROWER)
     m.books.repo(b, "repo_debt", lent)
-    m.books.move_units(("borrower", "units"), ("borrower", "repo_units"), pledged, pledged)
-    m.world.repo_volume = m.world.repo_volume + m.total(lent)
-    m.moves(m.total(lent))
+    m.books.move_units(giver=("borrower", "units"), taker=("borrower", "repo_units"), gone=pledged, come=pledged)
+    m.world.repo_volume = m.world.repo_volume + ordered_sum(lent)
+    m.moves(ordered_sum(lent))
     m.fires("repo", lent)
     takers = np.arange(len(lent))
-    m.record.happened(m, "repo lent", "lender", m.edges.repo_lender, ("borrower", takers), "repo", lent)
+    m.record.happened(
+        m, "repo lent", lent, source=("lender", m.edges.repo_lender), target=("borrower", takers), channel="repo"
+    )
 
 
 def repaid(m: ComputeCreditModel, share: Array) -> None:
@@ -121,10 +124,10 @@ def repaid(m: ComputeCreditModel, share: Array) -> None:
     b = m.borrowers
     paid, interest = b.repo_due * share, b.repo_interest * share
     dealer = LENDER.along(m.links.repo_lender)
-    m.books.pay("repo in", BORROWER, dealer, paid)
-    m.books.pay("repo interest", BORROWER, dealer, interest)
+    m.books.pay("repo in", paid, payer=BORROWER, payee=dealer)
+    m.books.pay("repo interest", interest, payer=BORROWER, payee=dealer)
     m.lenders.profit = m.lenders.profit + m.links.repo_lender.sum(interest)
     freed = b.repo_units * ratio(paid, b.repo_debt)[:, np.newaxis]
     m.books.repo(b, "repo_debt", -paid)
-    m.books.move_units(("borrower", "repo_units"), ("borrower", "units"), freed, freed)
+    m.books.move_units(giver=("borrower", "repo_units"), taker=("borrower", "units"), gone=freed, come=freed)
     b.repo_due, b.repo_interest = b.repo_due - paid, b.repo_interest - interest

@@ -30,7 +30,7 @@ def opens_month(m: ComputeCreditModel) -> None:
     market.value = median_value(m)
     follows = (1.0 - m.parameters.hardware.vendor_margin) * market.value
     cut = np.where((market.value > 0.0) & (fit.follows > 0.0), np.minimum(fit.list_start, follows), fit.list_start)
-    market.list_price = np.minimum(np.where(m.month > 0, market.list_price, fit.list_start), cut)
+    market.list_price = cut
     before = market.mark
     fresh = np.minimum(market.list_price, market.value)
     reverted = before + auction.mark_reversion * (market.value - before)
@@ -69,7 +69,8 @@ def median_value(m: ComputeCreditModel) -> Array:
     """Value of every generation to the median buyer that could place machines, USD a unit: `(G, R)`."""
     ranked = np.sort(m.buyers.value[m.bidders], axis=0)
     count = len(ranked)
-    return (ranked[(count - 1) // 2] + ranked[count // 2]) / 2.0
+    middle: Array = (ranked[(count - 1) // 2] + ranked[count // 2]) / 2.0
+    return middle
 
 
 def scrap_price(m: ComputeCreditModel) -> Array:
@@ -90,7 +91,7 @@ def holds_auctions(m: ComputeCreditModel) -> None:
     waits = (lenders.alive * (1.0 - lenders.tight))[:, np.newaxis]
     asks = Asks(
         free=np.minimum(b.offer_units, b.units),
-        pledged=m.facilities.units * b.offer_pledged[m.edges.borrower][:, np.newaxis],
+        pledged=pledged_offers(m),
         estate=estate_offers(m),
         hurried=lenders.offer_seized * (1.0 - waits),
         waiting=lenders.offer_seized * waits,
@@ -121,19 +122,24 @@ class Asks:
     def forced(self) -> Array:
         """Units offered at scrap: `(G, R)`."""
         own = ordered_sum(self.free) + ordered_sum(self.pledged)
-        total: Array = own + ordered_sum(self.estate) + ordered_sum(self.hurried)
-        return total
+        return own + ordered_sum(self.estate) + ordered_sum(self.hurried)
 
     def patient(self) -> Array:
         """Units offered by lenders that can wait: `(G, R)`."""
         return ordered_sum(self.waiting)
 
 
+def pledged_offers(m: ComputeCreditModel) -> Array:
+    """Pledged machines on offer, whole units of every generation and facility: `(E, G, R)`."""
+    units = m.facilities.units
+    return np.minimum(np.ceil(units * m.borrowers.offer_pledged[m.edges.borrower][:, np.newaxis]), units)
+
+
 def estate_offers(m: ComputeCreditModel) -> Array:
     """Machines left in estates are offered, a share of the month's opening stock: `(n, G, R)`."""
     b = m.borrowers
     quota = m.parameters.auction.seized_share * b.estate_opening - b.estate_offered
-    return np.clip(quota, 0.0, b.units) * (1.0 - b.alive)[:, np.newaxis]
+    return np.clip(np.ceil(quota), 0.0, b.units) * (1.0 - b.alive)[:, np.newaxis]
 
 
 class Trade:
@@ -159,8 +165,8 @@ class Trade:
             limit,
             quantity,
             budget * MILLION,
-            np.stack([forced, patient]),
-            np.stack([scrap_price(m)[g], patient_reserve(m)[g]]),
+            ask=np.stack([forced, patient]),
+            reserve=np.stack([scrap_price(m)[g], patient_reserve(m)[g]]),
         )
         shares = ratio(cleared.sold, np.stack([forced, patient]))
         self.price[g], self.sold[g] = cleared.price, ordered_sum(cleared.sold)
@@ -173,7 +179,9 @@ class Trade:
         m, rules = self._m, self._m.parameters.buyers
         buyers, count = m.buyers, rules.tranches
         room = np.maximum(np.minimum(self.free, self.appetite), 0.0)[:, self._cooling(g)]
-        financed = buyers.broker_budget(self.haircut[:, g], self.capacity, self.cash, self.budget)
+        financed = buyers.broker_budget(
+            haircut=self.haircut[:, g], capacity=self.capacity, cash=self.cash, budget=self.budget
+        )
         budget = np.where(buyers.broker > 0.0, financed, self.budget) / count
         limits = [buyers.limit[:, g] * (1.0 - rules.tranche_slope * j / count) for j in range(count)]
         units = room / m.hardware.kw[g, 0] / count
@@ -211,8 +219,8 @@ def buyers_pay_and_receive(m: ComputeCreditModel, trade: Trade) -> None:
     spent = over_generations(trade.bought * trade.price) / MILLION
     moving = over_generations(trade.bought) * buyers.move_in / MILLION
     own = np.where(buyers.broker > 0.0, 0.0, 1.0)
-    m.books.pay("acquisition funding", CAPITAL, BUYER, spent * own + moving)
-    m.books.pay("move-in", BUYER, LIQUIDATORS, moving)
+    m.books.pay("acquisition funding", spent * own + moving, payer=CAPITAL, payee=BUYER)
+    m.books.pay("move-in", moving, payer=BUYER, payee=LIQUIDATORS)
     repo.finances_brokers(m, np.maximum(spent * (1.0 - own) - trade.own_cash, 0.0))
     buyers.free, buyers.appetite_left = np.maximum(trade.free, 0.0), np.maximum(trade.appetite, 0.0)
     buyers.budget_left = np.maximum(trade.budget, 0.0)
@@ -231,13 +239,17 @@ def sellers_deliver(m: ComputeCreditModel, trade: Trade, asks: Asks) -> None:
     ):
         total = ordered_sum(units)
         m.books.settle(
-            "used machines", BUYER, over_generations(split * total * price), payee, over_generations(units * price)
+            "used machines",
+            payer=BUYER,
+            paid=over_generations(split * total * price),
+            payee=payee,
+            received=over_generations(units * price),
         )
-        m.books.move_units(column, ("buyer", "units"), units, split * total)
+        m.books.move_units(giver=column, taker=("buyer", "units"), gone=units, come=split * total)
         if payee is not BORROWER:
             pays_liquidators(m, payee, over_generations(units * price))
     pledged = asks.pledged * trade.forced_share
-    settles_pledged_sales(m, pledged, price, split)
+    settles_pledged_sales(m, pledged, price=price, split=split)
     b, lenders = m.borrowers, m.lenders
     b.estate_offered = b.estate_offered + asks.estate
     lenders.offered_seized = lenders.offered_seized + asks.hurried + asks.waiting
@@ -245,7 +257,7 @@ def sellers_deliver(m: ComputeCreditModel, trade: Trade, asks: Asks) -> None:
 
 def pays_liquidators(m: ComputeCreditModel, seller: Account, proceeds: Array) -> None:
     """Estates and lenders that sold machines have paid the cost of selling out of the proceeds."""
-    m.books.pay("liquidation cost", seller, LIQUIDATORS, proceeds * m.parameters.debt.liquidation_cost)
+    m.books.pay("liquidation cost", proceeds * m.parameters.debt.liquidation_cost, payer=seller, payee=LIQUIDATORS)
 
 
 def depth_price(m: ComputeCreditModel, units: Array) -> Array:
@@ -255,5 +267,4 @@ def depth_price(m: ComputeCreditModel, units: Array) -> Array:
     for generation in range(len(m.hardware.names) - 1, -1, -1):
         if units[generation].any():
             trade.clear(generation, units[generation], nothing)
-    filled: Array = trade.price * trade.forced_share
-    return filled
+    return trade.price * trade.forced_share

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import mesa
 import networkx as nx
@@ -14,12 +14,26 @@ from nobid.agents.buyer import GPUBuyer
 from nobid.agents.lender import Lender
 from nobid.agents.miner import Miner
 from nobid.agents.neocloud import NeoCloud
-from nobid.agents.state import Array, Columns, Index, ordered_sum, over_generations
-from nobid.model import cascade, contracts, debt, earning, exposures, fleet, invest, lending, month_end, rental, secondary, world
-from nobid.model.books import Account, Books, OUTSIDE
+from nobid.agents.state import Array, Columns, Index, Mask, Rows, ordered_sum, over_generations
+from nobid.model import (
+    cascade,
+    contracts,
+    debt,
+    earning,
+    exposures,
+    fleet,
+    invest,
+    lending,
+    month_end,
+    rental,
+    secondary,
+    world,
+)
+from nobid.model.books import Books
 from nobid.model.draws import Draws
 from nobid.model.edges import Edges, Links
 from nobid.model.estates import EstateNodes
+from nobid.model.execution import Execution, TwoExecutions
 from nobid.model.founders import found, spans
 from nobid.model.founding import Founding
 from nobid.model.hardware import Hardware, month_name
@@ -28,18 +42,21 @@ from nobid.model.parameters import Shock
 from nobid.model.record import Record
 from nobid.model.tables import EDGE_TABLES, Facility, Hosting, Market, Offtake, Warehouse, World
 
-Execution = Literal["cohort", "agent"]
 CLASSES: dict[str, type[Any]] = {"miner": Miner, "neocloud": NeoCloud, "lender": Lender, "buyer": GPUBuyer}
+LAGS = 12  # months ahead that the order pipeline reaches
 COIN_DAYS = 30.0  # days over which a month's forced coin sales are spread
 
 
-class ComputeCreditModel(mesa.Model):
+class ComputeCreditModel(TwoExecutions):
     """The credit system of AI compute on `len(paths)` replications at once.
 
     `execution` "cohort" runs every rule on whole columns, "agent" object by object through Mesa: the same bits.
     `agents` replaces a class by a subclass of it (`{"miner": MyMiner}`). Raises ModelStopped when a single path stops;
     among several, a path that stops is listed in `failures` and the others go on.
     """
+
+    merit_order: rental.MeritOrder
+    active_leases: Array  # 1 where a lease between modelled firms runs this month, (hosting, R)
 
     def __init__(
         self,
@@ -53,24 +70,21 @@ class ComputeCreditModel(mesa.Model):
     ) -> None:
         super().__init__(rng=np.random.default_rng(seed))
         self.founding, self.parameters, self.execution = founding, founding.parameters, execution
-        self.paths, self.month, self.round = list(paths), 0, 0
-        self.path_order: Index = np.argsort(np.array(self.paths), kind="stable")
-        self.sorted_paths = np.array(self.paths)[self.path_order]
-        self.running = np.ones(len(self.paths), dtype=bool)
+        self.classes = {**CLASSES, **(agents or {})}
+        self.month, self.round = 0, 0
         self.failures: list[Failure] = []
         self.fired: dict[str, int] = {}
-        self.classes = {**CLASSES, **(agents or {})}
+        self._number_paths(paths)
         self.edges = Edges(founding)
         self.links = Links(self.edges, len(founding.borrowers), len(founding.lenders), len(founding.buyers))
         self.hardware = Hardware(founding.generations, self.parameters)
         self.draws = Draws(seed, self.paths, len(founding.buyers))
         self._name_agents()
-        self.columns = Columns(spans(founding))
         self._declare_columns()
-        self.active_leases: Array = np.zeros((len(founding.hosting), len(self.paths)))
+        self.active_leases = np.zeros((len(founding.hosting), len(self.paths)))
         self.estate_nodes = EstateNodes(self)
         self._views()
-        self._create_agents()
+        self._creates_agents()
         found(self)
         self.books = Books(self, len(self.paths))
         self.record = Record(self, keep_agents)
@@ -80,11 +94,11 @@ class ComputeCreditModel(mesa.Model):
         self.opens_month()
         world.turns(self)
         rental.clears(self)
-        secondary.opens_month(self)
         contracts.run(self)
+        secondary.opens_month(self)
         earning.earns(self)
-        debt.falls_due(self)
         lending.opens_month(self)
+        debt.falls_due(self)
         cascade.runs(self)
         invest.grows(self)
         lending.closes_month(self)
@@ -102,7 +116,7 @@ class ComputeCreditModel(mesa.Model):
 
     def closes_month(self) -> None:
         """The books have been checked, the month recorded; a path whose books do not balance has stopped."""
-        breaches = [(column, text) for column, text in self.books.breach() if self.running[column]]
+        breaches = [(column, text) for column, text in self.books.breach() if self.going[column]]
         columns = np.array([column for column, _ in breaches], dtype=np.intp)
         self.stops(columns, [f"the books do not balance in {self.month_name()}: {text}" for _, text in breaches])
         self.record.closes_month(self)
@@ -112,61 +126,21 @@ class ComputeCreditModel(mesa.Model):
         """These paths have stopped for the reasons given; the only path of a run stops the run."""
         for column, sentence in zip(columns, sentences, strict=True):
             self.failures.append(Failure(int(self.paths[column]), self.month, sentence))
-            self.running[column] = False
+            self.going[column] = False
+        self.running = bool(self.going.any())
         if sentences and len(self.paths) == 1:
             raise ModelStopped(sentences[0])
 
-    # -- one rule, two executions ---------------------------------------------------------------------------------
-
-    def do(self, kind: str, rule: str) -> None:
-        """Every agent of the kind has followed the rule: all at once, or one after the other through Mesa."""
-        cls = self.classes[kind]
-        if self.execution == "cohort":
-            getattr(cls.every(self), rule)()
-        elif cls in self.agents_by_type:
-            self.agents_by_type[cls].do(rule)
-
-    def borrowers_do(self, rule: str) -> None:
-        """Every miner and every neo-cloud has followed the rule."""
-        self.do("miner", rule)
-        self.do("neocloud", rule)
-
-    def ask(self, family: str, rule: str, of: Index, *questions: Array) -> Array:
-        """The answers of the agents `of[e]` to question e, one row each, as their rule gives them."""
-        if self.execution == "agent":
-            rows = self._members[family]
-            given = [getattr(rows[of[e]], rule)(*(q[e] for q in questions)) for e in range(len(of))]
-            return np.stack(given) if given else np.zeros((0, *questions[0].shape[1:]))
-        parts = self._kinds_among(family, of)
-        if len(parts) == 1:
-            kind, _ = parts[0]
-            answered: Array = getattr(self.classes[kind].at(self, of), rule)(*questions)
-            return answered
-        answers: Array = np.zeros_like(questions[0])
-        for kind, chosen in parts:
-            answers[chosen] = getattr(self.classes[kind].at(self, of[chosen]), rule)(*(q[chosen] for q in questions))
-        return answers
-
-    def _kinds_among(self, family: str, of: Index) -> list[tuple[str, Index]]:
-        if family != "borrower":
-            return [(family, np.arange(len(of)))]
-        miners = self.columns.spans["miner"]
-        mines = of < (miners.stop if isinstance(miners, slice) else 0)
-        parts = (("miner", np.flatnonzero(mines)), ("neocloud", np.flatnonzero(~mines)))
-        return [(kind, chosen) for kind, chosen in parts if len(chosen)] or [("miner", np.arange(0))]
-
-    # -- what rules and phases ask of the model -------------------------------------------------------------------
-
     def month_name(self, offset: int = 0) -> str:
-        """This month (plus `offset`), "YYYY-MM"."""
+        """The name of the current month (plus `offset`), "YYYY-MM"."""
         return month_name(self.parameters.start, self.month + offset)
 
     def shocks_now(self) -> list[Shock]:
-        """The dated shocks of this month."""
+        """The dated shocks of the current month."""
         return [shock for shock in self.parameters.shock if shock.month == self.month_name()]
 
     def given(self, name: str) -> float | None:
-        """This month's value of a path that the scenario gives, or None."""
+        """The current month's value of a path that the scenario gives, or None."""
         path = getattr(self.founding.paths, name)
         known = self.month < len(path) and np.isfinite(path[self.month])
         return float(path[self.month]) if known else None
@@ -177,14 +151,6 @@ class ComputeCreditModel(mesa.Model):
         known = self.names[family]
         hit = [name in named or self.tickers.get(name, "?") in named for name in known]
         return np.array(hit, dtype=float)[:, np.newaxis]
-
-    def outside(self, name: str) -> Account:
-        """The account of a sector outside the model."""
-        return OUTSIDE[name]
-
-    def total(self, values: Array) -> Array:
-        """The sum over the first axis, in row order."""
-        return ordered_sum(values)
 
     def before_in_lender(self, amount: Array) -> Array:
         """For every facility, the sum of `amount` over facilities of the same lender that stand before it: `(E, R)`."""
@@ -217,7 +183,7 @@ class ComputeCreditModel(mesa.Model):
         w.coin = np.exp(w.coin_log - w.coin_impact)
         self.fires("coin impact", push)
 
-    def fires(self, mechanism: str, where: Array) -> None:
+    def fires(self, mechanism: str, where: Array | Mask) -> None:
         """The mechanism is counted wherever `where` is positive."""
         self.fired[mechanism] = self.fired.get(mechanism, 0) + int(np.count_nonzero(where > 0.0))
 
@@ -225,18 +191,24 @@ class ComputeCreditModel(mesa.Model):
         """Compute of all modelled borrowers' machines, H100e: `(R,)`."""
         return over_generations(ordered_sum(fleet.borrower_units(self)) * self.hardware.h100e)
 
-    def graph(self, path: int = 0) -> nx.MultiDiGraph:
+    def graph(self, path: int = 0) -> nx.MultiDiGraph[str]:
         """The exposure graph of now on the path at this place."""
         return exposures.exposure_graph(self, path)
 
     def close(self) -> None:
         """Mesa keeps no trace of the model (3.3 would keep it alive for the life of the process)."""
-        self.remove_all_agents()
+        mesa.Model.remove_all_agents(self)
         getattr(mesa.Agent, "_ids", {}).pop(self, None)
 
-    # -- founding -------------------------------------------------------------------------------------------------
+    def _number_paths(self, paths: Sequence[int]) -> None:
+        """Every path has a column, in the order asked for, and is going."""
+        self.paths = list(paths)
+        self.path_order: Index = np.argsort(np.array(self.paths), kind="stable")
+        self.sorted_paths = np.array(self.paths)[self.path_order]
+        self.going: Mask = np.ones(len(self.paths), dtype=np.bool_)
 
     def _name_agents(self) -> None:
+        """Agents have names and kinds; who bids and in which order facilities stand at a lender is known."""
         founding, borrowers = self.founding, self.edges.borrowers
         self.names = {
             "borrower": [row.name for row in borrowers],
@@ -256,29 +228,23 @@ class ComputeCreditModel(mesa.Model):
         self._lender_order = order, np.searchsorted(lender[order], lender[order], side="left")
 
     def _declare_columns(self) -> None:
-        paths, lags = len(self.paths), 12
-        axes = {"generation": len(self.hardware.names), "lag": lags, "cooling": 2}
+        """Every column of agents, edges, world and market exists and is zero."""
+        self.columns, paths = Columns(spans(self.founding)), len(self.paths)
+        axes = {"generation": len(self.hardware.names), "lag": LAGS, "cooling": 2}
         sizes = {family: len(names) for family, names in self.names.items()}
-        for cls in (*self.classes.values(), Borrower, Lender, GPUBuyer):
-            self.columns.declare(cls, (sizes[cls.family],), axes, paths)
+        agents: tuple[type[Rows], ...] = (*self.classes.values(), Borrower, Lender, GPUBuyer)
+        for cls in agents:
+            self.columns.declare(cls, (sizes[cls.family],), axes=axes, paths=paths)
         counts = (len(self.founding.facilities), len(self.founding.offtakes))
         edges = (*counts, len(self.founding.hosting), len(self.founding.warehouses))
         for table, count in zip(EDGE_TABLES, edges, strict=True):
-            self.columns.declare(table, (count,), axes, paths)
+            self.columns.declare(table, (count,), axes=axes, paths=paths)
         for single in (World, Market):
-            self.columns.declare(single, (), axes, paths)
+            self.columns.declare(single, (), axes=axes, paths=paths)
 
     def _views(self) -> None:
+        """The phases see all rows of every table."""
         self.borrowers, self.lenders, self.buyers = Borrower.every(self), Lender.every(self), GPUBuyer.every(self)
         self.facilities, self.offtakes = Facility.every(self), Offtake.every(self)
         self.hosting, self.warehouses = Hosting.every(self), Warehouse.every(self)
         self.world, self.market = World.every(self), Market.every(self)
-
-    def _create_agents(self) -> None:
-        """One Mesa agent per row, which looks at its own row."""
-        self._members: dict[str, list[Any]] = {family: [] for family in self.names}
-        for family, kinds in self.kinds.items():
-            for row, kind in enumerate(kinds):
-                agent = self.classes[kind if family == "borrower" else family](self)
-                agent.where = row
-                self._members[family].append(agent)

@@ -106,7 +106,6 @@ class Facility(Rows):
     call_size = Real("USD m", "largest GPU margin call of the month")
     call_paid = Real("USD m", "paid on it")
     calling = Real("0/1", "coin margin call running")
-    signed_mark = Real("ratio", "collateral mark index at the start")
 
 
 class Offtake(Rows):
@@ -121,7 +120,6 @@ class Offtake(Rows):
     prepaid = Real("USD m", "customer prepayment not yet worked off")
     strong = Real("0/1", "take-or-pay")
     claim = Real("USD m", "buyer's claim on the borrower's estate (prepayment)")
-    damages = Real("USD m", "borrower's claim on a failed buyer")
     delivered = Real("H100e", "capacity delivered this month")
     revenue = Real("USD m/month", "earned this month, prepayment included")
 
@@ -137,6 +135,7 @@ class Hosting(Rows):
     months_left = Real("months", "months left")
     starts_in = Real("months", "months until it starts")
     live = Real("0/1", "tenant and lease alive")
+    earned = Real("USD m/month", "rent that reaches the host this month, from the tenant or a new one")
     relet_in = Real("months", "months until a lost lease is let again")
     owed = Real("USD m", "rent not paid this month")
     claim = Real("USD m", "host's claim on the tenant's estate")
@@ -152,8 +151,6 @@ class Warehouse(Rows):
     rate = Real("1/year", "interest rate", fixed=True)
     advance = Real("share", "advance on the receiver's secured loans", fixed=True)
     due = Real("USD m", "asked back")
-    asked = Real("USD m", "asked back this month, cumulative")
-    opening = Real("USD m", "owed at the month's start")
     signed_mark = Real("USD/unit", "mark of the financed machines at the start")
 
 

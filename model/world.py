@@ -122,4 +122,4 @@ def _given_paths(m: ComputeCreditModel) -> None:
     if (funding := m.given("funding")) is not None:
         world.funding_own = funding - world.funding_losses
         world.funding = world.funding_own + world.funding_losses
-    world.closed = np.maximum(world.funding, 0.0)
+    world.closed = np.clip(world.funding, 0.0, m.parameters.funding.ceiling)

@@ -88,6 +88,8 @@ def _first_below(monthly: pd.DataFrame, column: str) -> pd.Series[str]:
 def band(values: pd.Series[float], shown: Any) -> tuple[str, str]:
     """Median, and 5 to 95 %, as text."""
     low, middle, high = values.astype(float).quantile(list(BAND))
+    if not np.isfinite(middle):
+        return NONE, NONE
     return shown(middle), f"{shown(low)} – {shown(high)}"
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -186,3 +188,21 @@ def test_every_column_of_a_run_has_a_unit(tmp_path: Path) -> None:
     columns = [(file.parent.name, column) for file in files for column in pq.read_schema(file)]
     bare = [f"{table}.{column.name}" for table, column in columns if not (column.metadata or {}).get(b"unit")]
     assert bare == []
+
+
+@pytest.mark.slow
+def test_ctrl_c_in_a_real_run_keeps_the_finished_block_and_the_command_continues(tmp_path: Path) -> None:
+    out = tmp_path / "r"
+    command = [sys.executable, "-m", "nobid.runs", "run", "baseline", "--paths", "6400", "--out", str(out)]
+    first = out / "parts" / "outcomes" / "none-000000-000064.parquet"
+    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as running:
+        while not first.exists() and running.poll() is None:
+            time.sleep(0.05)
+        running.send_signal(signal.SIGINT)
+        _, told = running.communicate(timeout=60)
+    assert running.returncode == 1
+    assert told.strip().endswith("of 6400 paths are finished and kept; the same command continues.")
+    assert json.loads((out / "run.json").read_text(encoding="utf-8"))["status"] == "interrupted"
+    kept = first.read_bytes()
+    assert nobid("run", "baseline", "--paths", "64", "--out", str(out), "--quiet").exit_code == 0
+    assert first.read_bytes() == kept

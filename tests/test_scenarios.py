@@ -106,7 +106,7 @@ def test_the_mispriced_world_is_the_essay_s() -> None:
     assert world.parameters.debt.gpu_margin.on
     assert world.parameters.debt.gpu_margin.call_speed == 1.0
     assert world.parameters.lenders.mark == "market"
-    assert all(row.belief_decay < 0.3 * world.parameters.hardware.decay for row in world.founding.borrowers)
+    assert all(row.belief_decay < 0.3 * TRUE_DECAY for row in world.founding.borrowers)
 
 
 def test_the_holder_of_ten_thousand_h100_fails_in_month_six() -> None:

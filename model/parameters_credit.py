@@ -1,0 +1,207 @@
+"""Which numbers describe buyers, markets for machines, debt, lenders, contracts and investment?"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from nobid.model.parameter_fields import ASSUMPTION, DESIGN, Section, choice, number, share
+
+
+class Buyers(Section):
+    """Who can place a used machine."""
+
+    budget_multiple: float = number(1.0, "ratio", "all buyers' budgets times this", source=ASSUMPTION, high=100.0)
+    racks_multiple: float = number(1.0, "ratio", "all buyers' free racks times this", source=ASSUMPTION, high=100.0)
+    appetite: float = share(0.25, "share of free racks a buyer will fill in a month", source=DESIGN)
+    tranches: int = number(4, "", "tranches per buyer", source=DESIGN, low=1, high=16)
+    tranche_slope: float = share(0.5, "fall of the limit price over the tranches", source=DESIGN)
+    rack_growth: float = number(
+        0.10, "1/year", "log growth of racks (new sites)", source=ASSUMPTION, low=-1.0, high=2.0
+    )
+    rack_scarcity: float = share(0.9, "fill of a cooling class above which its rent counts", source=ASSUMPTION)
+    power_rent_cap: float = number(165.0, "USD/kW-month", "cost of new power, the cap on rack rent", source=DESIGN)
+    retrofit: float = number(2500.0, "USD/kW", "cost of turning air racks into liquid", source=DESIGN)
+    rack_annuity_months: float = number(
+        60.0, "months", "life over which a rack's surplus is spread", source=ASSUMPTION, low=6.0, high=240.0
+    )
+    lab_hazard_calm: float = share(0.002, "monthly default probability of an AI lab in calm", source=DESIGN)
+    lab_hazard_stress: float = share(0.02, "monthly default probability of an AI lab in stress", source=DESIGN)
+    other_hazard_scale: float = share(0.1, "hazard of other buyers relative to a lab", source=DESIGN)
+    defaults_on: bool = choice(True, "buyers may fail on their offtake contracts")
+
+
+class Auction(Section):
+    """The secondary market."""
+
+    scrap: float = number(0.03, "share of list", "reserve of a forced seller", source=DESIGN, low=1e-4, high=1.0)
+    reoffers: int = number(3, "", "re-offers in a month after the first offer", source=DESIGN, low=0, high=20)
+    presale_price: float = number(
+        0.8, "share of mark", "price at which a sale is sized before any trade", source=DESIGN, low=0.05, high=1.0
+    )
+    seized_share: float = share(0.10, "share of seized stock offered in a month", source=DESIGN)
+    seized_reserve_value: float = share(0.5, "reserve of an unhurried lender as a share of median value", source=DESIGN)
+    seized_reserve_mark: float = share(0.7, "and as a share of the mark", source=DESIGN)
+    mark_reversion: float = share(0.25, "share of the gap to value closed in a month", source=DESIGN)
+
+
+class Repo(Section):
+    """One-month loans against unpledged machines."""
+
+    on: bool = choice(True, "the repo market exists")
+    haircut: float = share(0.45, "haircut in calm markets (h0)", source=ASSUMPTION)
+    haircut_volatility: float = number(
+        0.5, "", "haircut per unit of the mark's volatility (k_sigma)", source=ASSUMPTION
+    )
+    haircut_drawdown: float = number(0.5, "", "haircut per unit of the mark's drawdown (k_d)", source=ASSUMPTION)
+    haircut_shortfall: float = number(
+        0.5, "", "haircut per unit of the lender's own shortfall (k_c)", source=ASSUMPTION
+    )
+    haircut_floor: float = share(0.20, "lowest haircut", source=ASSUMPTION)
+    capacity: float = share(
+        0.002, "share of a lender's free capital lent in repo", source="notes: nearly nothing today"
+    )
+    spread: float = number(0.03, "1/year", "repo rate over the base rate", source=ASSUMPTION, high=1.0)
+
+
+class GpuMargin(Section):
+    """Margin calls on machines: no published GPU loan has them."""
+
+    on: bool = choice(False, "market-value margin calls on GPU facilities", source="no document found has one")
+    ltv_max: float = number(
+        0.80, "ratio", "loan-to-value above which a call is made", source=ASSUMPTION, low=0.1, high=5.0
+    )
+    headroom: float = number(
+        1.2, "ratio", "trigger is at least this multiple of LTV at signing", source=DESIGN, low=1.0, high=5.0
+    )
+    call_speed: float = number(
+        1.0 / 3.0, "share/month", "share of the call due within the month", source=DESIGN, high=1.0
+    )
+
+
+class BtcMargin(Section):
+    """Coin loans: loan-to-value at which things happen."""
+
+    initial: float = number(
+        0.60, "ratio", "LTV to which a call restores", source="miner notes, seven facilities", low=0.01, high=2.0
+    )
+    call: float = number(0.75, "ratio", "LTV of a margin call", source="miner notes", low=0.01, high=2.0)
+    liquidate: float = number(0.85, "ratio", "LTV at which the lender sells", source="miner notes", low=0.01, high=5.0)
+
+
+class Debt(Section):
+    """Terms that hold for every facility unless its row says otherwise."""
+
+    base_rate: float = number(0.037, "1/year", "risk-free rate", source="SOFR 30-day average 2026-01", high=0.5)
+    liquidation_cost: float = share(0.10, "cost of selling what was seized or left in an estate", source=DESIGN)
+    release_price: float = number(
+        1.1, "ratio", "release price of pledged units over their share of debt", source=DESIGN, low=1.0, high=3.0
+    )
+    covenants: bool = choice(True, "coverage covenants are tested")
+    strict: bool = choice(False, "every covenant breach is accelerated")
+    waiver_fee: float = number(0.01, "share of debt", "fee of a waiver", source=DESIGN, high=0.5)
+    waiver_months: int = number(12, "months", "how long a waiver lasts", source=ASSUMPTION, low=1, high=60)
+    cure_share: float = share(0.25, "share of spare cash a borrower spends on a cure", source=ASSUMPTION)
+    walk_away_ltv: float = number(
+        1.0 / 0.9,
+        "ratio",
+        "debt over collateral beyond which a limited-recourse SPV is surrendered",
+        source="2022: value/debt below about 0.9",
+        low=0.1,
+        high=10.0,
+    )
+    convertibles: bool = choice(True, "convertibles may convert at their due date; off: cash only")
+    equity_multiple: float = number(
+        1.5, "ratio", "market value of equity: multiple of marked assets", source=DESIGN, low=0.1, high=10.0
+    )
+    conversion_strike: float = number(
+        1.35, "ratio", "strike over the value at issue", source=DESIGN, low=0.1, high=10.0
+    )
+    roll_months: int = number(36, "months", "tenor of a rolled bullet", source=ASSUMPTION, low=1, high=240)
+    rolls_on: bool = choice(True, "maturing bullets may be rolled")
+    ring_fence_coins: bool = choice(False, "coins held outside loans cannot be sold for other debts")
+    gpu_margin: GpuMargin = GpuMargin()
+    btc: BtcMargin = BtcMargin()
+
+
+class Lenders(Section):
+    """Capital, funding, patience."""
+
+    capital_multiple: float = number(
+        1.0, "ratio", "times the assumed equity of every lender", source=ASSUMPTION, low=0.01, high=20.0
+    )
+    other_multiple: float = number(
+        1.0, "ratio", "times every lender's other assets; 0: the vehicle stands alone", source=ASSUMPTION, high=1.0
+    )
+    target: float = number(0.75, "share", "target equity ratio over the initial one", source=DESIGN, low=0.0, high=1.5)
+    mark: Literal["market", "appraisal", "book"] = choice(
+        "appraisal", "how lenders value machines", source="notes: depreciated cost and appraisal"
+    )
+    appraisal_months: float = number(6.0, "months", "memory of an appraisal", source=ASSUMPTION, low=1.0, high=60.0)
+    belief_decay: float = number(
+        0.15, "1/year", "decay that lenders underwrite (delta_u)", source=DESIGN, low=-1.0, high=2.0
+    )
+    withdrawal: float = share(0.6, "short funding withdrawn per unit of relative shortfall (phi)", source=DESIGN)
+    withdrawal_on: bool = choice(True, "short funders may withdraw")
+    funding_rate: float = number(0.05, "1/year", "cost of a lender's funding", source=ASSUMPTION, high=0.5)
+    payout: float = share(0.9, "share of a month's profit paid out while above target", source=ASSUMPTION)
+    cash_share: float = share(0.03, "cash kept as a share of assets", source=ASSUMPTION)
+    warehouse_on: bool = choice(True, "warehouse lines are marked and called")
+
+
+class Hosting(Section):
+    """Site leases between modelled firms."""
+
+    on: bool = choice(True, "tenants pay modelled hosts; off: rent goes to outside landlords")
+    damages_months: float = number(12.0, "months", "damages owed by a tenant that defaults", source=DESIGN, high=120.0)
+    relet_months: int = number(9, "months", "months until a lost lease is let again", source=DESIGN, low=0, high=120)
+    relet_price: float = share(0.8, "rent of the new lease over the old", source=DESIGN)
+    site_value: float = number(2.0, "USD m/MW", "value of a powered site at the reference rent", source=DESIGN)
+
+
+class Offtake(Section):
+    """Customer contracts."""
+
+    breaks_on: bool = choice(True, "weak contracts break when spot is far below")
+    switching_cost: float = number(
+        0.25, "share of contract price", "gap to spot beyond which a weak contract breaks", source=ASSUMPTION, high=1.0
+    )
+    discount: float = number(0.10, "share", "discount on a newly signed contract", source=DESIGN, high=0.9)
+    new_months: int = number(
+        60, "months", "tenor of newly signed capacity", source="offtake.csv: 5-6 years", low=1, high=180
+    )
+    buyer_decay: float = number(
+        0.08,
+        "1/year",
+        "decay that contract buyers believe in (delta_b)",
+        source="36-month curve, markets notes",
+        low=-0.5,
+        high=1.5,
+    )
+
+
+class Invest(Section):
+    """Forward growth: what is signed, ordered, drawn and issued."""
+
+    on: bool = choice(True, "borrowers order machines")
+    capture: float = number(0.5, "share", "modelled firms' share of the growth of demand", source=ASSUMPTION, high=2.0)
+    lag_months: int = number(4, "months", "months from order to arrival", source=ASSUMPTION, low=1, high=11)
+    advance: float = share(0.9, "highest loan to cost of a new draw", source=DESIGN)
+    hurdle: float = number(
+        0.10, "1/year", "return over the base rate that a borrower asks of a machine", source=ASSUMPTION, high=1.0
+    )
+    dscr: float = number(
+        1.2, "ratio", "coverage at which a new draw is sized (DSCR*)", source=DESIGN, low=0.5, high=5.0
+    )
+    tenor_months: int = number(48, "months", "tenor of a new draw", source=DESIGN, low=6, high=240)
+    coin_months: int = number(
+        12, "months", "tenor of a coin loan drawn for machines", source="miner notes: 364 days", low=1, high=120
+    )
+    prepayment: float = share(0.20, "customer prepayment as a share of cost", source="neo-cloud notes: 15-25 %")
+    issuance: float = number(
+        0.04, "share/month", "equity and convertibles issued, at most, of market value", source=DESIGN, high=1.0
+    )
+    convert_share: float = share(0.5, "share of issuance that is convertible", source=ASSUMPTION)
+    buffer_months: float = number(
+        3.0, "months", "dues kept in cash before own money is invested", source=ASSUMPTION, high=36.0
+    )
+    miner_share: float = share(0.1, "share of captured growth that miners serve", source=ASSUMPTION)

@@ -1,0 +1,201 @@
+"""Is any parameter idle? Each one is moved, and the history must be another on one of a few short runs."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from typing import Any, get_args
+
+import numpy as np
+import pytest
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from nobid.model.founding import Founding, OfftakeRow, ShockPaths
+from nobid.model.parameters import Parameters
+from nobid.runs.scenarios import scenario
+from tests.test_debt import convertible, covenant, funding, note
+from tests.test_default import firm_and_loan, leased
+from tests.test_margin import coin_loan
+from tests.test_repo import giver
+from tests.test_secondary import pledged
+from tests.worlds import borrower, changed, facility, fingerprint, run, without_bids, world
+
+# Where a small move would not reach a threshold, or a field is no number: the value to move to.
+TO: dict[str, Any] = {"start": "2026-04", "months": 5, "mining.halvings": ("2026-03",), "debt.roll_months": 2}
+
+
+SHORT = {"months"}  # has a test of its own
+
+
+def leaves(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, FieldInfo]]:
+    """Every field of every section by its dotted key."""
+    for name, field in model.model_fields.items():
+        kind = field.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            yield from leaves(kind, f"{prefix}{name}.")
+        else:
+            yield prefix + name, field
+
+
+KEYS = {key: field for key, field in leaves(Parameters) if key != "shock"}
+
+
+def bounds(field: FieldInfo) -> tuple[float, float]:
+    """The least and the greatest value that a field allows."""
+    low = next((rule.ge for rule in field.metadata if hasattr(rule, "ge")), None)
+    high = next((rule.le for rule in field.metadata if hasattr(rule, "le")), None)
+    return (-1e9 if low is None else float(low), 1e9 if high is None else float(high))
+
+
+def value_of(parameters: Parameters, key: str) -> Any:
+    """What a dotted key holds."""
+    return functools.reduce(getattr, key.split("."), parameters)
+
+
+def moves(key: str, now: Any) -> list[Any]:
+    """Other values that the field allows: a small move up or down, then larger ones."""
+    field = KEYS[key]
+    if key in TO:
+        return [TO[key]]
+    if isinstance(now, bool):
+        return [not now]
+    if isinstance(now, str):
+        return [one for one in get_args(field.annotation) if one != now]
+    low, high = bounds(field)
+    if isinstance(now, int):
+        wanted = [now - 1, now + 1, now // 2, now * 3]
+    else:
+        wanted = [now * 0.9, now * 1.1 + 0.001, now * 0.3, now * 3.0 + 0.1, low if low > -1e8 else now, min(high, now + 1)]
+    allowed = [value for value in wanted if low <= value <= high and value != now]
+    return list(dict.fromkeys(allowed))
+
+
+@functools.cache
+def grounds() -> dict[str, tuple[Founding, int, tuple[int, ...]]]:
+    """The runs on which parameters are moved: founding, months, paths."""
+    gone = {"month": "2026-02", "fail": ("Elsewhere",)}
+    offtake = OfftakeRow(name="Lab", borrower="Firm", buyer="Nobody", h100e=100.0, price=3.0, months=24)
+    left = world(
+        *(borrower(cash=5.0, units={"H100": 1000}), facility(), offtake, without_bids(cash=9.0)),
+        shock=({"month": "2026-01", "fail": ("Nobody",)},),
+    )
+    machines = firm_and_loan(50.0, firm={"cash": 1.0, "overhead": 0.0}, rate=0.12, recourse=False, amortisation="level")
+    return {
+        "crisis": (scenario("everything").founding, 8, (1,)),
+        "growth": (scenario("baseline").founding, 8, (1,)),
+        "winter": (scenario("crypto-winter").founding, 10, (1,)),
+        "long crisis": (scenario("everything").founding, 20, (1, 2)),
+        "roll": (world(borrower(cash=100.0, other_income=1.0), note(), paths=funding(0.3)), 3, (0,)),
+        "convertible": (convertible(), 2, (0,)),
+        "covenant": (covenant(cash=3.0, levels=(0.32, 0.32, 1.0)), 4, (0,)),
+        "surrender": (world(*machines, paths=ShockPaths(rent=np.full(9, 1.5))), 2, (0,)),
+        "lease": (leased(hosting__relet_months=1), 4, (0,)),
+        "pledged sale": (pledged(debt=2.0, need=1.0), 2, (0,)),
+        "coin sale": (coin_loan(55_000.0, coin__daily_volume=1000.0), 3, (0,)),
+        "repo": (giver(rents=(1.5, 1.2, 0.8), shock=(gone,), repo__haircut_volatility=0.1), 5, (0,)),
+        "customer lost": (left, 2, (0,)),
+    }
+
+
+# Where a parameter is tried, if not on the crisis and then on growth: small worlds in which what it steers happens.
+WHERE = {
+    "buyers.damages_months": "customer lost",
+    "coin.impact_decay": "coin sale",
+    "debt.conversion_strike": "convertible",
+    "debt.convertibles": "convertible",
+    "debt.cure_share": "covenant",
+    "debt.release_price": "pledged sale",
+    "debt.roll_months": "roll",
+    "debt.rolls_on": "roll",
+    "debt.strict": "covenant",
+    "debt.waiver_fee": "covenant",
+    "debt.waiver_months": "covenant",
+    "debt.walk_away_ltv": "surrender",
+    "funding.roll_decay": "roll",
+    "hosting.relet_months": "lease",
+    "hosting.relet_price": "lease",
+    "repo.haircut": "repo",
+    "repo.haircut_drawdown": "repo",
+    "repo.haircut_shortfall": "repo",
+    "repo.haircut_volatility": "repo",
+    "repo.spread": "repo",
+}
+DEFAULT = ("crisis", "growth", "winter", "long crisis")
+
+
+@functools.cache
+def base(name: str) -> str:
+    """The history before a parameter is moved."""
+    return history(*grounds()[name])
+
+
+def history(founding: Founding, months: int, paths: tuple[int, ...]) -> str:
+    """The fingerprint of a short run."""
+    model = run(founding, months, paths=paths)
+    try:
+        return fingerprint(model)
+    finally:
+        model.close()
+
+
+def moved(key: str) -> tuple[str, Any] | None:
+    """The ground and the value with which the history became another, or nothing."""
+    for name in (WHERE[key],) if key in WHERE else DEFAULT:
+        founding, months, paths = grounds()[name]
+        for value in moves(key, value_of(founding.parameters, key)):
+            if history(changed(founding, **{key: value}), months, paths) != base(name):
+                return name, value
+    return None
+
+
+@pytest.mark.parametrize("key", sorted(set(KEYS) - SHORT))
+def test_moving_a_parameter_changes_the_history(key: str) -> None:
+    assert moved(key) is not None, f"{key} is idle: no move of it changed any figure or event"
+
+
+def test_the_length_of_a_run_is_its_months() -> None:
+    founding = changed(scenario("toy").founding, months=2)
+    assert len(run(founding, 2).record.monthly["rent"]) == 2
+
+
+# ---- switches
+
+SWITCHES: dict[str, tuple[Any, tuple[str, ...]]] = {
+    "coin.impact_on": (False, ("coin impact",)),
+    "repo.on": (False, ("repo", "broker repo", "repo cut", "repo collateral seized", "broker seized")),
+    "debt.covenants": (False, ("covenant breach", "covenant cured", "waiver", "acceleration", "cash trap")),
+    "debt.convertibles": (False, ("conversion",)),
+    "debt.rolls_on": (False, ("roll",)),
+    "debt.gpu_margin.on": (False, ("gpu call",)),
+    "lenders.withdrawal_on": (False, ("funding withdrawn",)),
+    "lenders.warehouse_on": (False, ("warehouse called",)),
+    "hosting.on": (False, ("hosting rent", "tenant lost", "lease let again")),
+    "offtake.breaks_on": (False, ("offtake broken",)),
+    "buyers.defaults_on": (False, ("buyer default",)),
+    "invest.on": (False, ("machines arrived", "machines ordered", "capacity signed", "equity issued", "expansion drawn")),
+}
+
+
+@functools.cache
+def with_everything_on() -> dict[str, int]:
+    """How often each mechanism acted in a long crisis in which every switch is on."""
+    founding, months, _ = grounds()["long crisis"]
+    return run(founding, months, paths=(1, 2, 5, 6)).fired
+
+
+@pytest.mark.parametrize("switch", SWITCHES)
+def test_what_is_switched_off_never_acts(switch: str) -> None:
+    off, names = SWITCHES[switch]
+    founding, months, _ = grounds()["long crisis"]
+    fired = run(changed(founding, **{switch: off}), months, paths=(1, 2, 5, 6)).fired
+    assert {name: fired.get(name, 0) for name in names} == dict.fromkeys(names, 0)
+    if switch != "debt.rolls_on":  # rolls: see test_debt
+        assert any(with_everything_on().get(name, 0) > 0 for name in names), "the switch had nothing to switch off"
+
+
+def test_without_feedback_the_funding_window_is_the_same_in_a_crisis_and_in_calm() -> None:
+    founding, _, _ = grounds()["crisis"]
+    off = run(changed(founding, funding__feedback_on=False), 8, paths=(1,))
+    assert not off.world.funding_losses.any()
+    assert run(founding, 8, paths=(1,)).world.funding_losses.any()
