@@ -53,13 +53,14 @@ def _ration(first: Array, marginal: Array, traded: Array) -> Array:
 
 def _crossing(limit: Array, quantity: Array, budget: Array, ask: Array, reserve: Array) -> Array:
     """The highest price at which demand covers supply, or the reserve at which supply first exceeds demand."""
-    spent_out = np.minimum(ratio(budget, quantity), limit)  # below this price quantity binds, above it the budget
+    turn = ratio(budget, quantity)  # below this price a bid's quantity binds, above it the budget
+    rich = turn >= limit  # a bid whose quantity binds from its limit on enters with it at once
     offered = np.where(ask > 0.0, reserve, np.inf)
-    # going down in price: at its limit a bid enters with its budget, at `spent_out` it turns into its quantity
-    kink = np.concatenate([limit, spent_out, np.where(np.isfinite(offered), offered, 0.0)])
+    # going down in price: at its limit a bid enters with its budget, at `turn` that becomes its quantity
+    kink = np.concatenate([limit, np.where(rich, 0.0, turn), np.where(np.isfinite(offered), offered, 0.0)])
     none = np.zeros_like(quantity)
-    flat = np.concatenate([none, quantity, np.zeros_like(ask)])
-    sloped = np.concatenate([budget, -budget, np.zeros_like(ask)])
+    flat = np.concatenate([np.where(rich, quantity, 0.0), np.where(rich, 0.0, quantity), np.zeros_like(ask)])
+    sloped = np.concatenate([np.where(rich, 0.0, budget), np.where(rich, 0.0, -budget), np.zeros_like(ask)])
     supply_drop = np.concatenate([none, none, ask])
     order = np.argsort(-kink, axis=0, kind="stable")
     kink = np.take_along_axis(kink, order, axis=0)

@@ -274,9 +274,7 @@ def test_every_path_of_many_clears_as_it_would_alone() -> None:
     together = call_auction(limit, quantity, budget, ask=ask, reserve=reserve)
     for path in range(40):
         one = slice(path, path + 1)
-        alone = call_auction(
-            limit[:, one], quantity[:, one], budget[:, one], ask=ask[:, one], reserve=reserve[:, one]
-        )
+        alone = call_auction(limit[:, one], quantity[:, one], budget[:, one], ask=ask[:, one], reserve=reserve[:, one])
         for name in ("price", "bought", "sold"):
             assert np.array_equal(getattr(alone, name), getattr(together, name)[..., one])
 

@@ -64,7 +64,9 @@ def test_a_failure_is_counted_with_its_kind_and_its_debt() -> None:
 
 
 def test_cash_of_the_estate_pays_running_costs_first_and_claims_by_their_size() -> None:
-    loans = [facility(name, kind="note", secured=False, drawn=debt, rate=0.0) for name, debt in (("A", 30.0), ("B", 10.0))]
+    loans = [
+        facility(name, kind="note", secured=False, drawn=debt, rate=0.0) for name, debt in (("A", 30.0), ("B", 10.0))
+    ]
     model = failed(0.0, borrower(cash=8.0), *loans)
     assert model.facilities.claim[:, 0] == pytest.approx([0.0, 0.0])  # nothing is left to wait for: written off
     assert float(model.books.row("recoveries")[2, 0]) == pytest.approx(8.0)

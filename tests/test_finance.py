@@ -118,7 +118,9 @@ def test_the_closed_form_is_the_explicit_sum_for_falling_level_and_rising_earnin
     earning: float, cost: float, life: int, decay: float, required: float
 ) -> None:
     expected = by_sum(earning, cost, life, decay, required)
-    assert value(earning, cost, life, decay, required) == pytest.approx(expected, rel=1e-7, abs=1e-6 * max(earning, cost))
+    assert value(earning, cost, life, decay, required) == pytest.approx(
+        expected, rel=1e-7, abs=1e-6 * max(earning, cost)
+    )
 
 
 def test_a_machine_that_does_not_pay_its_cost_is_worth_nothing_while_earnings_fall_or_stand() -> None:

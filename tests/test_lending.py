@@ -106,8 +106,15 @@ def test_losses_close_the_funding_window_by_their_share_of_debt() -> None:
     share = m.record.monthly["lender_losses"][0, 0] / 97.0
     expected = 1.0 * share / 0.05
     # debt at the end of the month is what is left of it: nothing here, so another loan stays in the second world
-    two = world(borrower(cash=5.0), borrower("Good", cash=50.0), note(drawn=10.0),
-                note(name="Second", borrower="Good", drawn=90.0), lender(), shock=fails("Firm"), **FLAT)
+    two = world(
+        borrower(cash=5.0),
+        borrower("Good", cash=50.0),
+        note(drawn=10.0),
+        note(name="Second", borrower="Good", drawn=90.0),
+        lender(),
+        shock=fails("Firm"),
+        **FLAT,
+    )
     model = run(two, 2)
     lost = model.record.monthly["lender_losses"][0, 0]
     assert lost == pytest.approx(5.0)
@@ -116,9 +123,16 @@ def test_losses_close_the_funding_window_by_their_share_of_debt() -> None:
 
 
 def test_with_feedback_switched_off_losses_leave_the_window_open() -> None:
-    two = world(borrower(cash=5.0), borrower("Good", cash=50.0), note(drawn=10.0),
-                note(name="Second", borrower="Good", drawn=90.0), lender(), shock=fails("Firm"),
-                funding__feedback_on=False, **FLAT)
+    two = world(
+        borrower(cash=5.0),
+        borrower("Good", cash=50.0),
+        note(drawn=10.0),
+        note(name="Second", borrower="Good", drawn=90.0),
+        lender(),
+        shock=fails("Firm"),
+        funding__feedback_on=False,
+        **FLAT,
+    )
     assert run(two, 3).record.monthly["funding"][:3, 0].tolist() == [0.0, 0.0, 0.0]
 
 

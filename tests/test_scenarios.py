@@ -17,6 +17,7 @@ from nobid.runs.rows import TABLES
 from nobid.runs.scenario_files import shipped_names
 from nobid.runs.scenarios import Scenario, scenario
 
+TRUE_DECAY = 0.30  # 1/year, the design's estimate of how fast a machine loses its earning power
 SMALL = """
 title = "Small"
 [[generation]]
@@ -320,7 +321,7 @@ def test_every_number_of_a_row_has_a_unit() -> None:
 def test_what_a_scenario_sets_itself_is_shown_as_its_assumption() -> None:
     lines = {one["key"]: one for one in settable("mispriced", "")}
     assert lines["lenders.capital_multiple"]["source"].startswith("assumption of the scenario (default 1.0")
-    assert lines["hardware.decay"]["source"] == "project design table (2026-11), range stated there"
+    assert lines["hardware.retire_months"]["source"] == "project design table (2026-11), range stated there"
     assert lines["firm.NAME.cash"]["unit"] == "USD m"
     assert [one["name"] for one in described()] == shipped_names()
 

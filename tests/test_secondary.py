@@ -148,9 +148,7 @@ def test_of_what_pledged_machines_bring_the_release_price_repays_their_loan_and_
     left = float(model.facilities.units[0, 0, 0])
     sold = 1000.0 - left
     assert 0.0 < sold < 1000.0
-    proceeds = sum(
-        -float(model.books.row(row)[3, 0]) for row in ("used machines", "sweep")
-    )
+    proceeds = sum(-float(model.books.row(row)[3, 0]) for row in ("used machines", "sweep"))
     assert proceeds == pytest.approx(float(model.record.monthly["sold_value"][0, 0]))
     repaid = 2.0 - float(model.facilities.drawn[0, 0])
     assert float(model.books.row("sweep")[2, 0]) == pytest.approx(repaid)

@@ -46,7 +46,10 @@ def test_the_regime_changes_with_its_probabilities() -> None:
 
 def test_the_coin_grows_and_varies_as_its_calm_regime_says() -> None:
     calm = world(
-        borrower(cash=100.0), facility(months=100), regime__stochastic=True, regime__calm_to_stress=0.0,
+        borrower(cash=100.0),
+        facility(months=100),
+        regime__stochastic=True,
+        regime__calm_to_stress=0.0,
         coin__jump_probability=0.0,
     )
     m = ComputeCreditModel(calm, paths=range(PATHS))
@@ -98,7 +101,9 @@ def test_a_halving_halves_what_miners_earn_until_the_network_follows() -> None:
     before, after = figure(m, "hashprice")[26:28]  # 2028-03 and 2028-04
     # the network stood at its level: rewards halve, and the network gives way by a third of the logarithm of two
     assert after / before == pytest.approx(0.5 * 2.0 ** (1.0 / 3.0), rel=1e-3)
-    assert figure(quiet(30, coin__drift_calm=0.0, mining__halvings=()), "hashprice")[27] == pytest.approx(before, rel=1e-3)
+    assert figure(quiet(30, coin__drift_calm=0.0, mining__halvings=()), "hashprice")[27] == pytest.approx(
+        before, rel=1e-3
+    )
 
 
 def test_dated_shocks_last_for_coin_and_demand_and_fade_for_funding() -> None:

@@ -149,11 +149,13 @@ def events_of(model: ComputeCreditModel, paths: Iterable[int]) -> list[Any]:
 
 
 def fingerprint(model: ComputeCreditModel) -> str:
-    """A hash of all monthly figures and events."""
+    """A hash of all monthly figures, all events, and everybody's cash at the end."""
     digest = hashlib.sha256()
     for name, values in sorted(model.record.monthly.items()):
         digest.update(name.encode())
         digest.update(np.ascontiguousarray(values[: model.month]).tobytes())
     for event in model.record.events:
         digest.update(repr(event).encode())
+    for family in ("borrower", "lender", "buyer"):
+        digest.update(np.ascontiguousarray(model.columns[family, "cash"]).tobytes())
     return digest.hexdigest()
