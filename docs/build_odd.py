@@ -24,7 +24,7 @@ from nobid.agents.miner import Miner
 from nobid.agents.neocloud import NeoCloud
 from nobid.agents.state import Real, Rows
 from nobid.model import cascade, system
-from nobid.model.books import CASH_ROWS, SECTORS
+from nobid.model.accounts import CASH_ROWS, SECTORS
 from nobid.model.debt import site_price
 from nobid.model.parameters import Parameters, Section
 from nobid.model.system import ComputeCreditModel

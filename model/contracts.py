@@ -8,7 +8,7 @@ import numpy as np
 
 from nobid.agents.finance import HOURS, MILLION
 from nobid.agents.state import Array, ordered_sum, ratio
-from nobid.model.books import BORROWER, BUYER, USERS
+from nobid.model.accounts import BORROWER, BUYER, USERS
 
 if TYPE_CHECKING:
     from nobid.model.system import ComputeCreditModel

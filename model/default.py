@@ -14,7 +14,7 @@ import numpy as np
 from nobid.agents.borrower import CENT
 from nobid.agents.finance import MILLION
 from nobid.agents.state import Array, ordered_sum, over_generations, ratio
-from nobid.model.books import BORROWER, CAPITAL, COIN_MARKET, ESTATE, LANDLORDS, LENDER, LIQUIDATORS, POWER
+from nobid.model.accounts import BORROWER, CAPITAL, COIN_MARKET, ESTATE, LANDLORDS, LENDER, LIQUIDATORS, POWER
 from nobid.model.debt import collateral, site_price
 from nobid.model.lending import books_losses, takes_stock
 

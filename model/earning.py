@@ -9,7 +9,7 @@ import numpy as np
 from nobid.agents.finance import HOURS, MILLION
 from nobid.agents.state import Array, over_generations, ratio
 from nobid.model import contracts
-from nobid.model.books import BORROWER, BUYER, CAPITAL, COIN_MARKET, LANDLORDS, POWER, USERS
+from nobid.model.accounts import BORROWER, BUYER, CAPITAL, COIN_MARKET, LANDLORDS, POWER, USERS
 from nobid.model.fleet import borrower_units
 
 if TYPE_CHECKING:

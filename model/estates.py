@@ -12,7 +12,7 @@ import numpy as np
 
 from nobid.agents.finance import MILLION
 from nobid.agents.state import Array, Link, over_generations, ratio
-from nobid.model.books import BORROWER, BUYER, CAPITAL, ESTATE, LENDER
+from nobid.model.accounts import BORROWER, BUYER, CAPITAL, ESTATE, LENDER
 from nobid.model.clearing import clear
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import numpy as np
 
 from nobid.agents.finance import MILLION, average_discount, unit_value
 from nobid.agents.state import Array, ordered_sum, over_generations, ratio
-from nobid.model.books import BORROWER, BUYER, CAPITAL, USERS, VENDOR
+from nobid.model.accounts import BORROWER, BUYER, CAPITAL, USERS, VENDOR
 from nobid.model.contracts import signed
 from nobid.model.debt import market_value_of_equity
 from nobid.model.lending import raises_funding
@@ -44,7 +44,7 @@ def machines_arrive(m: ComputeCreditModel) -> None:
     paid = cost - unpaid
     arrived = due * np.where(cost > 0.0, ratio(paid, cost), 1.0)[:, np.newaxis]
     m.books.pay("capex", paid, payer=BORROWER, payee=VENDOR)
-    takes_delivery(m, arrived, drawn, cost)
+    takes_delivery(m, arrived, drawn=drawn, cost=cost)
     m.fires("machines arrived", over_generations(arrived))
     m.fires("order dropped", unpaid)
 
@@ -169,7 +169,7 @@ def issues_convertibles(m: ComputeCreditModel, amount: Array) -> Array:
     return m.links.borrower.sum(each)
 
 
-def takes_delivery(m: ComputeCreditModel, units: Array, drawn: Array, cost: Array) -> None:
+def takes_delivery(m: ComputeCreditModel, units: Array, *, drawn: Array, cost: Array) -> None:
     """Machines that a draw paid for, at its highest advance, are pledged to it; the others are free, all at cost."""
     b, links, edges = m.borrowers, m.links, m.edges
     financed = ratio(drawn, m.parameters.invest.advance * cost[edges.borrower])

@@ -8,7 +8,7 @@ import numpy as np
 
 from nobid.agents.finance import MILLION, MONTHS
 from nobid.agents.state import Array, ordered_sum, over_generations, ratio
-from nobid.model.books import CAPITAL, LENDER
+from nobid.model.accounts import CAPITAL, LENDER
 from nobid.model.debt import lender_marks
 from nobid.model.estates import estate_worth
 

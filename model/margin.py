@@ -8,7 +8,7 @@ import numpy as np
 
 from nobid.agents.finance import MILLION, call_to
 from nobid.agents.state import Array, ordered_sum, over_generations, ratio
-from nobid.model.books import COIN_MARKET, LENDER
+from nobid.model.accounts import COIN_MARKET, LENDER
 from nobid.model.debt import AMPLE, lender_marks
 
 if TYPE_CHECKING:

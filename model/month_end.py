@@ -9,7 +9,7 @@ import numpy as np
 from nobid.agents.finance import MONTHS
 from nobid.agents.state import Array, ordered_sum
 from nobid.model import default
-from nobid.model.books import HELD_UNITS
+from nobid.model.accounts import HELD_UNITS
 from nobid.model.fleet import all_units
 
 if TYPE_CHECKING:

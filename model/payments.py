@@ -10,7 +10,7 @@ from nobid.agents.borrower import CENT
 from nobid.agents.finance import MILLION
 from nobid.agents.state import Array, ordered_sum, over_generations, ratio
 from nobid.model import repo
-from nobid.model.books import BORROWER, COIN_MARKET, LENDER
+from nobid.model.accounts import BORROWER, COIN_MARKET, LENDER
 from nobid.model.earning import pays_arrears
 from nobid.model.margin import spare_loan_coins
 from nobid.model.release import release_price

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nobid.agents.state import Array, ordered_sum, over_generations, ratio
-from nobid.model.books import BORROWER, BUYER, LENDER
+from nobid.model.accounts import BORROWER, BUYER, LENDER
 
 if TYPE_CHECKING:
     from nobid.model.system import ComputeCreditModel

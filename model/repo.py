@@ -12,7 +12,7 @@ import numpy as np
 
 from nobid.agents.finance import MILLION, MONTHS
 from nobid.agents.state import Array, Index, ordered_sum, over_generations, ratio
-from nobid.model.books import BORROWER, BUYER, LENDER
+from nobid.model.accounts import BORROWER, BUYER, LENDER
 
 if TYPE_CHECKING:
     from nobid.model.system import ComputeCreditModel

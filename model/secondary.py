@@ -14,8 +14,8 @@ from nobid.agents.buyer import AIR, LIQUID
 from nobid.agents.finance import MILLION
 from nobid.agents.state import Array, ordered_sum, over_generations, ratio
 from nobid.model import repo
+from nobid.model.accounts import BORROWER, BUYER, CAPITAL, ESTATE, LENDER, LIQUIDATORS, Account
 from nobid.model.auction import call_auction
-from nobid.model.books import BORROWER, BUYER, CAPITAL, ESTATE, LENDER, LIQUIDATORS, Account
 from nobid.model.release import settles_pledged_sales
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from nobid.model import invest
-from nobid.model.books import CASH_ROWS, SECTORS, TOLERANCE, Account, Books
+from nobid.model.accounts import CASH_ROWS, SECTORS, Account
+from nobid.model.books import TOLERANCE, Books
 from nobid.model.outcome import ModelStopped
 from nobid.model.system import ComputeCreditModel
 from nobid.runs.scenarios import scenario
@@ -88,7 +89,7 @@ def test_every_row_and_sector_of_the_matrix_moves_in_a_shipped_scenario_or_a_tes
         model.step()
         rows |= {CASH_ROWS[i] for i in np.flatnonzero(model.columns["books", "turnover"].any(axis=-1))}
         sectors |= {SECTORS[i] for i in np.flatnonzero((model.columns["books", "matrix"] != 0.0).any(axis=(0, 2)))}
-    assert set(CASH_ROWS) - rows <= {"public lines", "sites sold"}, "policies come later; sites: test_default.py"
+    assert set(CASH_ROWS) - rows <= {"public lines", "sites sold", "shares sold"}, "later; test_default; test_debt"
     assert set(SECTORS) - sectors <= {"public"}
 
 

@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 
 from nobid.model import cascade
-from nobid.model.books import CASH_ROWS, SECTORS, TOLERANCE
+from nobid.model.accounts import CASH_ROWS, SECTORS
+from nobid.model.books import TOLERANCE
 from nobid.model.parameters import Parameters
 from nobid.model.system import ComputeCreditModel
 from nobid.runs import scenario

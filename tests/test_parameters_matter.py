@@ -94,6 +94,9 @@ def grounds() -> dict[str, tuple[Founding, int, tuple[int, ...]]]:
         *(borrower(cash=5.0, units={"H100": 1000}), facility(), offtake, without_bids(cash=9.0)),
         shock=({"month": "2026-01", "fail": ("Nobody",)},),
     )
+    hurt = giver(rents=(1.5, 1.6), need=0.2, shock=({"month": "2026-02", "fail": ("Elsewhere",)},))
+    poor = tuple(row.model_copy(update={"cash": 20.0}) if row.name == "Elsewhere" else row for row in hurt.borrowers)
+    hurt = hurt.model_copy(update={"borrowers": poor})
     machines = firm_and_loan(50.0, firm={"cash": 1.0, "overhead": 0.0}, rate=0.12, recourse=False, amortisation="level")
     return {
         "crisis": (scenario("everything").founding, 8, (1,)),
@@ -108,11 +111,8 @@ def grounds() -> dict[str, tuple[Founding, int, tuple[int, ...]]]:
         "lease": (leased(hosting__relet_months=1), 4, (0,)),
         "pledged sale": (pledged(debt=2.0, need=1.0), 2, (0,)),
         "coin sale": (coin_loan(55_000.0, coin__daily_volume=1000.0), 3, (0,)),
-        "repo": (
-            giver(rents=(1.5, 1.4, 1.3, 1.2), need=0.2, lenders__target=0.983, lenders__withdrawal_on=False),
-            5,
-            (0,),
-        ),
+        "repo": (giver(rents=(1.5, 1.4, 1.3, 1.2), need=0.2, repo__haircut_volatility=0.5), 5, (0,)),
+        "dealer hurt": (hurt, 4, (0,)),
         "customer lost": (left, 2, (0,)),
     }
 
@@ -143,7 +143,7 @@ WHERE = {
     "offtake.new_months": "growth",
     "repo.haircut": "repo",
     "repo.haircut_drawdown": "repo",
-    "repo.haircut_shortfall": "repo",
+    "repo.haircut_shortfall": "dealer hurt",
     "repo.haircut_volatility": "repo",
     "repo.spread": "repo",
 }
