@@ -5,7 +5,8 @@ agents first, replications last: `(n, R)`, or `(n, G, R)` for a column over gene
 rows: a Mesa agent at its own row, `Miner.every(model)` at all miners, `Lender.at(model, index)` at the rows that an
 edge list names. A rule is written once, in arithmetic that does not care which of the three it meets.
 
-Reading gives a read-only array, so `self.cash -= x` is refused by numpy; writing `self.cash = x` fills the rows.
+Reading gives a read-only array, so `self.cash -= x` is refused by numpy. Writing makes a new array with the rows
+filled, so what was read before stays what it was: a rule never sees its own writing through an old name.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ class Real:
         return seen
 
     def __set__(self, view: Rows, value: Array | float) -> None:
-        view.model.columns[view.family, self.name][view.where] = value
+        view.model.columns.write((view.family, self.name), view.where, value)
 
 
 class Rows:
@@ -113,6 +114,16 @@ class Columns:
                 self.arrays[key] = np.zeros((*shape, *inner, 1 if column.fixed else paths))
                 if column.fixed:
                     self.fixed.add(key)
+
+    def write(self, key: tuple[str, str], where: Where, value: Array | float) -> None:
+        """The rows `where` of the column hold `value`; arrays read before are as they were."""
+        fresh = self.arrays[key].copy()
+        fresh[where] = value
+        self.arrays[key] = fresh
+
+    def add(self, key: tuple[str, str], change: Array) -> None:
+        """The column has grown by `change`; arrays read before are as they were."""
+        self.arrays[key] = self.arrays[key] + change
 
     def take(self, paths: Index) -> Columns:
         """A copy that holds only these replications."""

@@ -84,8 +84,7 @@ class Books:
             self._of("turnover")[row] += np.abs(total)
             return
         each = account.link.sum(amount) if account.link else amount
-        stock = self._m.columns[account.family, account.column]
-        stock += each
+        self._m.columns.add((account.family, account.column), each)
         self._of(f"flow.{account.name}")[...] += each
         for sector, part in self._sectors(account, each):
             matrix[sector] += part
@@ -122,8 +121,7 @@ class Books:
         """Receivers have paid `amount` (lines, R) back to the providers of their lines."""
         links, paid = self._m.links, amount + 0.0
         self.pay("lines repaid", paid, payer=LENDER.along(links.receiver), payee=LENDER.along(links.provider))
-        owed = self._m.columns["warehouse", "drawn"]
-        owed -= paid
+        self._m.columns.add(("warehouse", "drawn"), -paid)
         self._of("warehouse_flow")[...] -= ordered_sum(paid)
 
     def convert(self, amount: Array) -> None:
@@ -137,8 +135,7 @@ class Books:
 
     def _debt(self, row: str, change: Array) -> None:
         moved = change + 0.0
-        drawn = self._m.columns["facility", "drawn"]
-        drawn += moved
+        self._m.columns.add(("facility", "drawn"), moved)
         self._of("debt_flow")[...] += moved
         self._of("debt")[DEBT_ROWS.index(row)] += ordered_sum(moved)
 
@@ -146,13 +143,11 @@ class Books:
         """Machines have changed hands: `gone` per giver's row, `come` per taker's; None: vendor or scrap yard."""
         gone, come = gone + 0.0, come + 0.0
         if giver is not None:
-            stock = self._m.columns[giver]
-            stock -= gone
+            self._m.columns.add(giver, -gone)
         else:
             self._of("units_flow")[...] += ordered_sum(come)
         if taker is not None:
-            stock = self._m.columns[taker]
-            stock += come
+            self._m.columns.add(taker, come)
         else:
             self._of("units_flow")[...] -= ordered_sum(gone)
 
@@ -160,21 +155,18 @@ class Books:
         """Coins have changed hands; None is the network (mined) or the coin market (sold)."""
         gone, come = gone + 0.0, come + 0.0
         if giver is not None:
-            stock = self._m.columns[giver]
-            stock -= gone
+            self._m.columns.add(giver, -gone)
         else:
             self._of("coins_flow")[...] += ordered_sum(come)
         if taker is not None:
-            stock = self._m.columns[taker]
-            stock += come
+            self._m.columns.add(taker, come)
         else:
             self._of("coins_flow")[...] -= ordered_sum(gone)
 
     def repo(self, holders: Borrower | GPUBuyer, column: str, change: Array) -> None:
         """Repo owed has changed by `change` (rows, R)."""
         moved = change + 0.0
-        owed = self._m.columns[holders.family, column]
-        owed += moved
+        self._m.columns.add((holders.family, column), moved)
         self._of("repo_flow")[...] += ordered_sum(moved)
 
     def open_month(self) -> None:

@@ -42,7 +42,7 @@ def opens(m: ComputeCreditModel) -> None:
     b.estate_opening = b.units * (1.0 - b.alive)[:, np.newaxis]
     b.estate_offered = 0.0
     world.opening_debt = ordered_sum(m.facilities.drawn)
-    world.moved, world.rounds, world.stalled = 0.0, 0.0, 0.0
+    world.moved, world.rounds, world.stalled, world.round_coins = 0.0, 0.0, 0.0, 0.0
 
 
 def moves_on(m: ComputeCreditModel, whole: Columns, moving: Index, *, number: int) -> Index:
@@ -74,7 +74,7 @@ def unpaid_lenders(m: ComputeCreditModel) -> Mask:
 
 def one_round(m: ComputeCreditModel) -> None:
     """The round as a table of contents."""
-    m.world.moved, m.world.round_coins = 0.0, 0.0
+    m.world.moved = 0.0
     payments.pays_what_it_can(m)
     payments.looks_for_cash(m)
     payments.raises_cash(m)

@@ -30,7 +30,8 @@ def falls_due(m: ComputeCreditModel) -> None:
     f.principal_due = scheduled_principal(m) * running
     swept = m.edges.amortisation[:, np.newaxis] == "sweep"
     f.service = f.interest_due + np.where(swept, 0.0, f.principal_due)
-    f.coverage = np.where(m.edges.secured > 0.0, cover(f.income, f.service), interest_cover(m))
+    earns_itself = m.edges.secured * (1.0 - m.edges.is_coin_loan) > 0.0
+    f.coverage = np.where(earns_itself, cover(f.income, f.service), interest_cover(m))
     repo.falls_due(m)
     matures(m, running)
     tests_covenants(m, running)
@@ -42,7 +43,7 @@ def cover(income: Array, service: Array) -> Array:
 
 
 def interest_cover(m: ComputeCreditModel) -> Array:
-    """For notes without collateral: the borrower's earnings over all its interest, `(E, R)`."""
+    """For notes and coin loans, whose collateral earns nothing: the borrower's earnings over all its interest, `(E, R)`."""
     interest = m.links.borrower.sum(m.facilities.drawn * m.facilities.rate) / MONTHS
     return cover(m.borrowers.income, interest)[m.edges.borrower]
 

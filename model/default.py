@@ -188,9 +188,10 @@ def estates_pay(m: ComputeCreditModel) -> None:
     nodes = m.estate_nodes
     owed, assets = nodes.owed(m), nodes.assets(m)
     indebted = nodes.total(owed) > CENT
-    if not ((assets > CENT) & indebted).any():
+    pays = ((assets > CENT) & indebted).any(axis=0)
+    if not pays.any():
         return
-    share = nodes.clear(owed, assets)
+    share = nodes.clear(owed, assets) * pays
     nodes.pay(m, owed, share)
     m.fires("estate paid", share * assets)
 

@@ -65,7 +65,7 @@ def runs_leases(m: ComputeCreditModel) -> None:
     hosting.owed = hosting.rent * m.active_leases
     hosting.months_left = hosting.months_left - runs
     hosting.relet_in = np.maximum(hosting.relet_in - (1.0 - hosting.live), -1.0)
-    relet = (1.0 - hosting.live) * alive[m.edges.host] * runs * on * np.where(hosting.relet_in <= 0.0, 1.0, 0.0)
+    relet = (1.0 - hosting.live) * alive[m.edges.host] * runs * on * np.where(hosting.relet_in < 0.0, 1.0, 0.0)
     income = hosting.rent * relet * m.parameters.hosting.relet_price
     hosting.earned = hosting.owed + income
     m.books.pay("hosting rent", income, payer=USERS, payee=BORROWER.along(m.links.host))

@@ -57,6 +57,7 @@ def calls_coins(m: ComputeCreditModel) -> None:
     called = np.where((coin_ltv(m) > terms.call) | (f.calling > 0.0), 1.0, 0.0) * m.edges.is_coin_loan
     called = called * m.borrowers.alive[m.edges.borrower] * np.where(f.drawn > 0.0, 1.0, 0.0)
     if not called.any():
+        f.calling = 0.0
         return
     m.fires("coin call", called * (1.0 - f.calling))
     fresh = called * (1.0 - f.calling) * f.drawn
@@ -64,6 +65,7 @@ def calls_coins(m: ComputeCreditModel) -> None:
     need = np.maximum(f.drawn / (terms.initial * price) - f.coins, 0.0) * called
     share = np.minimum(ratio(b.coins, m.links.borrower.sum(need)), 1.0)
     posted = need * share[m.edges.borrower]
+    m.moves(ordered_sum(fresh))
     m.books.move_coins(
         giver=("borrower", "coins"), taker=("facility", "coins"), gone=m.links.borrower.sum(posted), come=posted
     )
@@ -83,6 +85,7 @@ def calls_machines(m: ComputeCreditModel) -> None:
     now = call_to(f.drawn, value, f.ltv_trigger) * running
     fresh = np.where((now > 0.0) & (f.call_size <= 0.0), now, 0.0)
     m.record.happened(m, "margin call", fresh, source=m.edges.creditor, target=m.edges.debtor, channel="gpu mark")
+    m.moves(ordered_sum(fresh))
     f.call_size = np.maximum(f.call_size, now)
     due = np.maximum(rules.call_speed * f.call_size - f.call_paid, 0.0)
     machine = np.minimum(due, np.maximum(f.drawn - f.principal_due, 0.0))

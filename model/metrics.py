@@ -69,6 +69,14 @@ def mean_utilisation(m: ComputeCreditModel) -> Array:
 def coverage_figures(m: ComputeCreditModel) -> dict[str, Array]:
     """Corporate and facility coverage: sums over all borrowers, the weakest tenth of debt, the share below one."""
     f, b = m.facilities, m.borrowers
+    if not len(f.drawn):
+        ample = np.full(m.world.rent.shape, AMPLE)
+        return {
+            "dscr_corporate": ample,
+            "dscr_facility": ample,
+            "dscr_facility_p10": ample,
+            "share_debt_dscr_below_1": 0.0 * ample,
+        }
     live = np.where(f.drawn > 0.0, 1.0, 0.0) * b.alive[m.edges.borrower] * m.edges.secured
     tested = live * np.where(f.service > 0.0, 1.0, 0.0) * m.edges.is_machine_loan
     debt = f.drawn * tested

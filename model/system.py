@@ -107,6 +107,8 @@ class ComputeCreditModel(TwoExecutions):
 
     def opens_month(self) -> None:
         """Counters of the month are zero."""
+        if self.month >= self.parameters.months:
+            raise ModelStopped(f"the run ended in {self.month_name(-1)}: run.months is {self.parameters.months}")
         w = self.world
         self.round = 0
         for name in ("coins_forced", "losses", "defaulted_debt", "new_credit", "repo_volume"):
@@ -176,11 +178,12 @@ class ComputeCreditModel(TwoExecutions):
         self.world.coins_forced = self.world.coins_forced + coins
 
     def coin_falls(self) -> None:
-        """The coin price has fallen by the round's forced sales: `impact x (q / 30) / daily volume` in logs."""
+        """The coin price has fallen by forced sales since it last did: `impact x (q / 30) / daily volume` in logs."""
         w, coin = self.world, self.parameters.coin
         push = coin.impact * (w.round_coins / COIN_DAYS) / coin.daily_volume * (1.0 if coin.impact_on else 0.0)
         w.coin_impact = w.coin_impact + push
         w.coin = np.exp(w.coin_log - w.coin_impact)
+        w.round_coins = 0.0
         self.fires("coin impact", push)
 
     def fires(self, mechanism: str, where: Array | Mask) -> None:

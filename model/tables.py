@@ -38,7 +38,7 @@ class World(Rows):
     compute_demand = Real("H100e", "compute demanded at the reference rent, now")
     compute_peak = Real("H100e", "highest compute demanded at the reference rent in a month before this one")
     coins_forced = Real("BTC", "forced coin sales of the month")
-    round_coins = Real("BTC", "forced coin sales of the round")
+    round_coins = Real("BTC", "forced coin sales that have not moved the price yet")
     losses = Real("USD m", "lender losses of the month")
     losses_before = Real("USD m", "lender losses of the last month")
     debt_before = Real("USD m", "debt of the last month")

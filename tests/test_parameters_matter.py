@@ -94,7 +94,7 @@ def grounds() -> dict[str, tuple[Founding, int, tuple[int, ...]]]:
         *(borrower(cash=5.0, units={"H100": 1000}), facility(), offtake, without_bids(cash=9.0)),
         shock=({"month": "2026-01", "fail": ("Nobody",)},),
     )
-    hurt = giver(rents=(1.5, 1.6), need=0.2, shock=({"month": "2026-02", "fail": ("Elsewhere",)},))
+    hurt = giver(rents=(1.5, 1.4, 1.3, 1.2), need=0.2, shock=({"month": "2026-02", "fail": ("Elsewhere",)},))
     poor = tuple(row.model_copy(update={"cash": 20.0}) if row.name == "Elsewhere" else row for row in hurt.borrowers)
     hurt = hurt.model_copy(update={"borrowers": poor})
     machines = firm_and_loan(50.0, firm={"cash": 1.0, "overhead": 0.0}, rate=0.12, recourse=False, amortisation="level")
