@@ -43,7 +43,7 @@ def cover(income: Array, service: Array) -> Array:
 
 
 def interest_cover(m: ComputeCreditModel) -> Array:
-    """For notes and coin loans, whose collateral earns nothing: the borrower's earnings over all its interest, `(E, R)`."""
+    """For notes and coin loans, whose collateral earns nothing: the firm's earnings over all its interest, `(E, R)`."""
     interest = m.links.borrower.sum(m.facilities.drawn * m.facilities.rate) / MONTHS
     return cover(m.borrowers.income, interest)[m.edges.borrower]
 
