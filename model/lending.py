@@ -15,6 +15,8 @@ from nobid.model.estates import estate_worth
 if TYPE_CHECKING:
     from nobid.model.system import ComputeCreditModel
 
+TRIFLE = 1e-9  # of a lender's assets: a smaller fall of equity is rounding
+
 
 def opens_month(m: ComputeCreditModel) -> None:
     """Counters of the month are zero; nobody is tight by last month's account."""
@@ -187,7 +189,8 @@ def counts_losses(m: ComputeCreditModel, dividends: Array) -> None:
     """A lender's loss of the month: what equity fell by beyond profit kept, marks of seized machines included."""
     lenders = m.lenders
     kept = lenders.opening_equity + lenders.profit - dividends
-    lenders.losses = np.maximum(kept - lenders.equity, 0.0) * lenders.opened_alive
+    lost = kept - lenders.equity
+    lenders.losses = np.where(lost > TRIFLE * np.maximum(lenders.assets, 1.0), lost, 0.0) * lenders.opened_alive
     m.world.losses = ordered_sum(lenders.losses)
 
 

@@ -28,9 +28,8 @@ def opens_month(m: ComputeCreditModel) -> None:
     m.do("buyer", "values_machines")
     m.do("buyer", "opens_month")
     market.value = median_value(m)
-    follows = (1.0 - m.parameters.hardware.vendor_margin) * market.value
-    cut = np.where((market.value > 0.0) & (fit.follows > 0.0), np.minimum(fit.list_start, follows), fit.list_start)
-    market.list_price = cut
+    follows = np.maximum((1.0 - m.parameters.hardware.vendor_margin) * market.value, scrap_price(m))
+    market.list_price = np.where(fit.follows > 0.0, np.minimum(fit.list_start, follows), fit.list_start)
     before = market.mark
     fresh = np.minimum(market.list_price, market.value)
     reverted = before + auction.mark_reversion * (market.value - before)

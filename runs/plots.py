@@ -139,7 +139,7 @@ def ltv_three_ways(monthly: pd.DataFrame, meta: FigureMeta) -> Figure:
     panels[0].annotate("debt = collateral", (1.0, 1.0), xycoords=("axes fraction", "data"), xytext=(-2, 3),
                        textcoords="offset points", ha="right", fontsize=7.5)  # fmt: skip
     if not many(monthly):
-        panels[0].set_title("All facilities with collateral")
+        panels[0].set_title("All loans against machines")
     footnote(figure, meta, bands_remark(monthly), cut)
     return figure
 
