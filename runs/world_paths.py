@@ -114,7 +114,7 @@ def _table(name: str, file: str, column: str, folder: Path) -> tuple[list[dict[s
     if "month" not in header:
         raise InputError(f"paths.{name}: {file}: the column month is missing{did_you_mean('month', header)}")
     others = [one for one in header if one != "month"]
-    wanted = column or (name if name in header else others[0] if len(others) == 1 else name)
+    wanted = column or name
     if wanted not in others:
         raise InputError(f"paths.{name}: {file}: the column {wanted} is missing{did_you_mean(wanted, others)}")
     return rows, wanted
