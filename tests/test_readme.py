@@ -1,0 +1,52 @@
+"""Does the README's own code run, and do the files and commands it names exist?"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from nobid.runs.scenarios import scenario
+
+HERE = Path(__file__).parent.parent
+README = (HERE / "README.md").read_text()
+
+
+def block(language: str) -> str:
+    """The first block of the language."""
+    found = re.search(rf"```{language}\n(.*?)```", README, re.DOTALL)
+    assert found
+    return found.group(1)
+
+
+def test_the_python_of_the_readme_runs() -> None:
+    names: dict[str, object] = {}
+    exec(block("python"), names)  # our own page
+    run = names["run"]
+    assert len(run.monthly) == 3  # type: ignore[attr-defined]
+    assert len(run.events) > 0  # type: ignore[attr-defined]
+
+
+def test_the_scenario_of_the_readme_loads(tmp_path: Path) -> None:
+    (tmp_path / "my_rents.csv").write_text("month,rent\n2026-01,2.0\n2026-02,1.9\n")
+    (tmp_path / "mine.toml").write_text(block("toml"))
+    world = scenario(tmp_path / "mine.toml").founding
+    assert next(row.cash for row in world.borrowers if row.name == "CoreWeave") == 1500.0
+    assert world.paths.rent.tolist()[:2] == [2.0, 1.9]
+
+
+NAMED = sorted(
+    {"".join(parts) for parts in re.findall(r"`((?:docs|runs|bench)/[\w./]+)`|\]\((docs/[\w./]+)\)", README)}
+)
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_what_the_readme_points_to_is_there(name: str) -> None:
+    assert (HERE / name).exists()
+
+
+def test_the_settings_of_the_readme_are_settings() -> None:
+    given = re.findall(r"--set ([\w.]+=[\w.]+)", README)
+    assert given
+    scenario("baseline", set=given)
