@@ -68,6 +68,9 @@ class Outcome:
         return self.model.record.monthly[name]
 
 
+HAPPENED_PATHS = 512
+
+
 def ran(name: str, paths: int, seed: int, settings: dict[str, Any] | None = None) -> Outcome:
     """The scenario has run its full months on these paths."""
     world = scenario(name, set=settings)
@@ -241,6 +244,20 @@ def by_path(run: Outcome) -> dict[str, Any]:
     }
 
 
+def prints_what_happened(seed: int) -> None:
+    """Where the rents of 2026 as they happened stand among the baseline's paths."""
+    run = ran("baseline", HAPPENED_PATHS, seed, {"months": 12})
+    rent, happened = run.monthly("rent"), scenario("rent-rebound").founding.paths.rent
+    print(f"\n## rents of 2026 as they happened among {HAPPENED_PATHS} paths of the baseline\n")
+    header("month", "happened", "5 %", "50 %", "95 %", "share of paths below")
+    for month in (2, 5, 8):
+        low, mid, high = np.percentile(rent[month], [5, 50, 95])
+        below = number(100.0 * float(np.mean(rent[month] < happened[month])), 1)
+        line(
+            month_name(month), number(happened[month], 2), number(low, 2), number(mid, 2), number(high, 2), below + " %"
+        )
+
+
 def main() -> None:
     """Both sets of tables are on the screen."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -250,6 +267,7 @@ def main() -> None:
     asked = parser.parse_args()
     prints_h100(asked.few, asked.seed)
     prints_worlds(asked.paths, asked.seed)
+    prints_what_happened(asked.seed)
 
 
 if __name__ == "__main__":

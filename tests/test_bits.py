@@ -51,7 +51,7 @@ def test_the_compared_runs_contain_defaults_sales_and_calls() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "months", "paths"), [("toy", 3, 1), ("baseline", 14, 1), ("baseline", 4, 2), ("everything", 9, 2)]
+    ("name", "months", "paths"), [("toy", 3, 1), ("baseline", 60, 1), ("baseline", 4, 2), ("everything", 9, 2)]
 )
 def test_agent_by_agent_and_all_at_once_give_the_same_bits(name: str, months: int, paths: int) -> None:
     founding = scenario(name).founding
