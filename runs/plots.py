@@ -52,7 +52,7 @@ __all__ = [
 ]
 
 HATCHES = {"miner": "", "neocloud": "////", "lender": "....", "buyer": "xxxx"}
-LTV_TOP = 3.0  # an LTV above this is not drawn: the collateral is worth a third of the debt
+LTV_TOP, LTV_FLOOR = 1000.0, 0.1  # the fleet's liquidation loan-to-value is near 100 from the start
 COVER_TOP = 6.0  # a DSCR above this is not drawn: nobody worries
 Way = tuple[str, str, str, Stroke]  # column, label, colour, stroke
 LTV: tuple[Way, ...] = (
@@ -135,8 +135,12 @@ def ltv_three_ways(monthly: pd.DataFrame, meta: FigureMeta) -> Figure:
     figure = new_figure("Loan-to-value: at book, at mark, at liquidation", 10, 4.4)
     panels = list(figure.subplots(1, len(LTV) if many(monthly) else 1, sharey=True, squeeze=False)[0])
     cut = _ways(panels, monthly, LTV, LTV_TOP)
-    panels[0].set_ylabel("debt over collateral (ratio)")
-    panels[0].annotate("debt = collateral", (1.0, 1.0), xycoords=("axes fraction", "data"), xytext=(-2, 3),
+    for panel in panels:
+        panel.set_yscale("log")
+        panel.set_ylim(LTV_FLOOR, LTV_TOP)
+        panel.yaxis.set_major_formatter(StrMethodFormatter("{x:,g}"))
+    panels[0].set_ylabel("debt over collateral (ratio, log scale)")
+    panels[-1].annotate("debt = collateral", (1.0, 1.0), xycoords=("axes fraction", "data"), xytext=(-2, 3),
                        textcoords="offset points", ha="right", fontsize=7.5)  # fmt: skip
     if not many(monthly):
         panels[0].set_title("All loans against machines")

@@ -242,7 +242,7 @@ def test_a_ratio_without_bound_lies_outside_the_axis_and_the_foot_says_so() -> N
     monthly = run.monthly.copy()
     monthly.loc[5, "ltv_liquidation"] = np.inf
     figure = plots.ltv_three_ways(monthly, run.figure_meta)
-    assert panels(figure)[0].get_ylim()[1] <= 3.0
+    assert panels(figure)[0].get_ylim()[1] <= plots.LTV_TOP
     assert "lie outside" in figure.get_supxlabel()
 
 
