@@ -110,14 +110,15 @@ class Borrower(Actor):
         self.offer_pledged = np.clip(np.maximum(on_dues, above), 0.0, 1.0)
 
     def gives_up(self) -> None:
-        """Failing: still short after asking, with nothing left that could bring cash."""
+        """Failing: still short, with nothing left that could bring cash, or after a round in which nothing moved."""
         need = np.maximum(self.due - self.cash, 0.0)
         price = self.model.world.coin / MILLION
         free_coins = self.coins * (0.0 if self.model.parameters.debt.ring_fence_coins else 1.0)
         liquid = self.undrawn + (free_coins + self.loan_coins) * price + self.repo_value
         machines = over_generations(self.units) + self.pledged_relief + self.pledged_excess
         tired = self.offers > self.model.parameters.auction.reoffers
-        nothing = (liquid <= CENT) & (tired | (machines <= CENT))
+        stuck = self.model.world.stalled > 0.0
+        nothing = ((liquid <= CENT) & (tired | (machines <= CENT))) | stuck
         self.failing = np.where((self.alive > 0.0) & (need > CENT) & nothing, 1.0, 0.0)
 
     def cures(self, amount: Array, spare: Array) -> Array:

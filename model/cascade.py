@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 MOST_ROUNDS = 200
 SETTLED = 1e-6  # of opening debt: a path in which less than that moved in a round has settled
-UNPAID = 1e-6  # USD million of a lender's funding: less is not a default
+UNPAID = 1e-6  # USD million: less is no reason for a last round
 
 
 def runs(m: ComputeCreditModel) -> None:
@@ -55,7 +55,7 @@ def moves_on(m: ComputeCreditModel, whole: Columns, moving: Index, *, number: in
         world = m.world
         world.rounds = float(number)
         still = world.moved > SETTLED * np.maximum(world.opening_debt, 1.0)
-        last_call = still | ((world.stalled <= 0.0) & unpaid_lenders(m))
+        last_call = still | ((world.stalled <= 0.0) & (unpaid_lenders(m) | unpaid_borrowers(m)))
         world.stalled = np.where(still, 0.0, 1.0)
     finally:
         if m.columns is not whole:
@@ -69,6 +69,13 @@ def unpaid_lenders(m: ComputeCreditModel) -> Mask:
     """True where a living lender still owes funding that it cannot pay: `(R,)`."""
     lenders = m.lenders
     short: Mask = np.any((lenders.owed_now() - lenders.cash) * lenders.alive > UNPAID, axis=0)
+    return short
+
+
+def unpaid_borrowers(m: ComputeCreditModel) -> Mask:
+    """True where a living borrower still owes what it cannot pay: `(R,)`."""
+    b = m.borrowers
+    short: Mask = np.any((payments.owed_now(m) - b.cash) * b.alive > UNPAID, axis=0)
     return short
 
 

@@ -45,7 +45,7 @@ class World(Rows):
     opening_debt = Real("USD m", "debt at the month's start")
     rounds = Real("", "rounds of the month's cascade")
     moved = Real("USD m", "what moved in this round; 0 once a path has settled")
-    stalled = Real("0/1", "nothing moved in the last round: unpaid funding is now a default")
+    stalled = Real("0/1", "nothing moved in the last round: what is unpaid now is a default")
     defaulted_debt = Real("USD m", "debt of borrowers that failed this month")
     new_credit = Real("USD m", "credit drawn this month")
     repo_volume = Real("USD m", "repo lent this month")

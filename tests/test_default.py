@@ -221,3 +221,11 @@ def test_failing_is_monotone_in_cash() -> None:
         deaths.append(float(np.nansum(model.record.monthly["defaults_neocloud"])))
     assert deaths == sorted(deaths, reverse=True)
     assert (deaths[0], deaths[-1]) == (1.0, 0.0)
+
+
+def test_no_living_borrower_ends_a_month_owing_what_fell_due() -> None:
+    model = ComputeCreditModel(scenario("everything").founding, paths=(50,))
+    for _ in range(12):
+        model.step()
+        b = model.borrowers
+        assert float(((owed_now(model) - b.cash) * b.alive).max()) < 1e-6
