@@ -150,6 +150,8 @@ class ComputeCreditModel(TwoExecutions):
     def scripted_failures(self, family: str) -> Array:
         """1 for the agents of the family that a dated shock makes fail this month: `(n, 1)`."""
         named = {name for shock in self.shocks_now() for name in shock.fail}
+        if not named:
+            return np.zeros((len(self.names[family]), 1))
         known = self.names[family]
         hit = [name in named or self.tickers.get(name, "?") in named for name in known]
         return np.array(hit, dtype=float)[:, np.newaxis]
