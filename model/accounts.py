@@ -17,7 +17,7 @@ CASH_ROWS = (
     "equity issued", "convertibles issued", "shares sold", "capex", "used machines",
     "repo out", "repo in", "repo interest",
     "move-in", "acquisition funding", "sites sold", "liquidation cost", "recoveries", "damages", "estate opened",
-    "residual to owners",
+    "residual to owners", "support",
 )  # fmt: skip
 Holder = tuple[str, str]  # family and column of whoever holds machines or coins
 DEBT_ROWS = ("drawn", "issued", "repaid", "converted", "seized", "to claims")
@@ -25,21 +25,30 @@ DEBT_ROWS = ("drawn", "issued", "repaid", "converted", "seized", "to claims")
 
 @dataclass(frozen=True)
 class Account:
-    """Where a leg lands: an agents' cash column, reached directly or along edges, or a sector outside."""
+    """Where a leg lands: an agents' cash column, reached directly or along edges, or a sector outside.
+
+    `sector` is the column of the matrix; where it is -1, each kind of agent among the rows has its own, by `kinds`.
+    """
 
     name: str
     family: str = ""
     column: str = ""
     link: Link | None = None
     sector: int = -1
+    kinds: tuple[tuple[int, str], ...] = ()
 
     def along(self, link: Link) -> Account:
         """The same cash column, reached along edges."""
-        return Account(self.name, self.family, self.column, link, self.sector)
+        return Account(self.name, self.family, self.column, link, self.sector, self.kinds)
 
 
 OUTSIDE = {name: Account(name, sector=SECTORS.index(name)) for name in SECTORS[5:]}
-BORROWER = Account("borrowers", "borrower", "cash")
+BORROWER = Account(
+    "borrowers",
+    "borrower",
+    "cash",
+    kinds=((SECTORS.index("miners"), "miner"), (SECTORS.index("neo-clouds"), "neocloud")),
+)
 ESTATE = Account("estates", "borrower", "estate_cash", sector=SECTORS.index("estates"))
 LENDER = Account("lenders", "lender", "cash", sector=SECTORS.index("lenders"))
 BUYER = Account("buyers", "buyer", "cash", sector=SECTORS.index("buyers"))

@@ -45,6 +45,63 @@ def call_auction(limit: Array, quantity: Array, budget: Array, *, ask: Array, re
     return Cleared(np.where(traded > 0.0, price, 0.0), bought, sold)
 
 
+@dataclass(frozen=True)
+class Margins:
+    """The limits between which a price could stand, `(R,)`: a bid (or ask) served in part stands on both sides.
+
+    No losing bid or winning ask: 0; no winning bid or losing ask: infinite.
+    """
+
+    lowest_won_bid: Array
+    highest_lost_bid: Array
+    highest_won_ask: Array
+    lowest_lost_ask: Array
+
+    def interval(self) -> tuple[Array, Array]:
+        """The lowest and the highest price at which nobody would want another fill (Walras): `(R,)` each."""
+        return (
+            np.maximum(self.highest_won_ask, self.highest_lost_bid),
+            np.minimum(self.lowest_won_bid, self.lowest_lost_ask),
+        )
+
+
+def margins(cleared: Cleared, limit: Array, quantity: Array, *, ask: Array, reserve: Array) -> Margins:
+    """The best and worst limits that won and lost, where no budget binds. Shapes as in `call_auction`.
+
+    Our price is the highest at which demand covers supply, the upper end of the interval; the lower end is the price
+    of the highest losing bid.
+    """
+    won, lost = cleared.bought > 0.0, cleared.bought < quantity
+    gave, kept = cleared.sold > 0.0, cleared.sold < ask
+    return Margins(
+        np.min(np.where(won, limit, np.inf), axis=0),
+        np.max(np.where(lost, limit, 0.0), axis=0),
+        np.max(np.where(gave, reserve, 0.0), axis=0),
+        np.min(np.where(kept, reserve, np.inf), axis=0),
+    )
+
+
+def volume_interval(limit: Array, quantity: Array, *, ask: Array, reserve: Array) -> tuple[Array, Array, Array]:
+    """The lowest and the highest submitted price at which the greatest volume trades, and that volume: `(R,)` each.
+
+    Wider than the interval of Walras where one side is rationed: a rule that maximises volume may set any of these
+    prices. 0 where nothing trades; no budget binds.
+    """
+    price = np.concatenate([limit, reserve])
+    wanted = ordered_sum(np.where(limit[:, np.newaxis] >= price, quantity[:, np.newaxis], 0.0))
+    on_offer = ordered_sum(np.where(reserve[:, np.newaxis] <= price, ask[:, np.newaxis], 0.0))
+    volume = np.minimum(wanted, on_offer)
+    most = np.max(volume, axis=0)
+    best = (volume >= most) & (most > 0.0)
+    low, high = np.min(np.where(best, price, np.inf), axis=0), np.max(np.where(best, price, 0.0), axis=0)
+    return np.where(most > 0.0, low, 0.0), high, most
+
+
+def pay_as_bid(cleared: Cleared, limit: Array) -> Array:
+    """What each bid would pay at its own limit for what it got: `(J, R)`."""
+    return cleared.bought * limit
+
+
 def _ration(first: Array, marginal: Array, traded: Array) -> Array:
     """`traded` is shared: `first` in full (pro rata if they exceed it), the marginal ones pro rata with the rest."""
     inner, outer = ordered_sum(first), ordered_sum(marginal)

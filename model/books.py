@@ -1,7 +1,8 @@
 """Who pays whom for what, and does it add up?
 
-Every payment has a payer and a payee; stocks change only through the verbs here. Flows are added up apart from the
-stocks, in the transactions-flow matrix and per agent, and `close` compares the two every month of every path.
+Every payment has a payer and a payee; stocks change only through the verbs here and in the ledger. Flows are added up
+apart from the stocks, in the transactions-flow matrix and per agent, and the checks compare the two every month of
+every path.
 """
 
 from __future__ import annotations
@@ -27,77 +28,30 @@ from nobid.model.accounts import (
     Holder,
 )
 from nobid.model.fleet import all_units
+from nobid.model.ledger import TOLERANCE, Ledger
 
 if TYPE_CHECKING:
     from nobid.model.system import ComputeCreditModel
 
-TOLERANCE = 1e-9  # of the account's own turnover or stock, and in USD million below one
+__all__ = ["TOLERANCE", "Books"]
+
+FLOWS = ("coins_flow", "repo_flow", "warehouse_flow")
 
 
-class Books:
-    """The flows of one month. Arrays stand in `model.columns` under "books", so that they travel with the paths."""
+class Books(Ledger):
+    """The flows of one month: the ledger of cash, and the stocks of debt, machines and coins beside it."""
 
     def __init__(self, m: ComputeCreditModel, paths: int) -> None:
+        super().__init__(m, paths, rows=CASH_ROWS, sectors=SECTORS, stocks=CASH_STOCKS)
         self._m = m
         arrays = m.columns.arrays
-        arrays["books", "matrix"] = np.zeros((len(CASH_ROWS), len(SECTORS), paths))
-        arrays["books", "turnover"] = np.zeros((len(CASH_ROWS), paths))
-        for account in CASH_STOCKS:
-            for prefix in ("flow", "open"):
-                stock = arrays[account.family, account.column]
-                arrays["books", f"{prefix}.{account.name}"] = np.zeros(stock.shape)
         arrays["books", "debt"] = np.zeros((len(DEBT_ROWS), paths))
-        arrays["books", "debt_flow"] = np.zeros(arrays["facility", "drawn"].shape)
-        for name in (
-            "debt_open",
-            "funding_open",
-            "warehouse_open",
-            "repo_open",
-            "coins_open",
-            "coins_flow",
-            "repo_flow",
-            "warehouse_flow",
-        ):
-            arrays["books", name] = np.zeros(arrays["facility", "drawn"].shape if name == "debt_open" else paths)
+        for name in ("debt_flow", "debt_open"):
+            arrays["books", name] = np.zeros(arrays["facility", "drawn"].shape)
+        for name in (*FLOWS, "funding_open", "warehouse_open", "repo_open", "coins_open"):
+            arrays["books", name] = np.zeros(paths)
         for name in ("units_open", "units_flow"):
             arrays["books", name] = np.zeros((len(m.hardware.names), paths))
-
-    def _of(self, name: str) -> Array:
-        return self._m.columns["books", name]
-
-    def pay(self, row: str, amount: Array, *, payer: Account, payee: Account) -> None:
-        """`amount` (USD million, one row per edge or agent of the accounts) has gone from payer to payee."""
-        self.settle(row, payer=payer, paid=amount, payee=payee, received=amount)
-
-    def settle(self, row: str, *, payer: Account, paid: Array, payee: Account, received: Array) -> None:
-        """Many have paid many: `paid` and `received` stand by their own account's rows and have the same total."""
-        gone, come = -paid, received + 0.0
-        number = CASH_ROWS.index(row)
-        self._leg(number, payer, gone)
-        self._leg(number, payee, come)
-
-    def _leg(self, row: int, account: Account, amount: Array) -> None:
-        matrix = self._of("matrix")[row]
-        if not account.family:
-            total = ordered_sum(amount) if amount.ndim > 1 else amount
-            matrix[account.sector] += total
-            self._of("turnover")[row] += np.abs(total)
-            return
-        each = account.link.sum(amount) if account.link else amount
-        self._m.columns.add((account.family, account.column), each)
-        self._of(f"flow.{account.name}")[...] += each
-        for sector, part in self._sectors(account, each):
-            matrix[sector] += part
-        self._of("turnover")[row] += ordered_sum(np.abs(each))
-
-    def _sectors(self, account: Account, each: Array) -> Iterator[tuple[int, Array]]:
-        if account.sector >= 0:
-            yield account.sector, ordered_sum(each)
-            return
-        for sector, kind in ((0, "miner"), (1, "neocloud")):
-            rows = each[self._m.columns.spans[kind]]
-            if len(rows):
-                yield sector, ordered_sum(rows)
 
     def lend(self, amount: Array) -> None:
         """Lenders have paid `amount` (E, R) to borrowers, who owe it."""
@@ -171,22 +125,10 @@ class Books:
 
     def open_month(self) -> None:
         """Flows are zero and opening stocks are noted."""
-        m = self._m
-        for name in (
-            "matrix",
-            "turnover",
-            "debt",
-            "debt_flow",
-            "units_flow",
-            "coins_flow",
-            "repo_flow",
-            "warehouse_flow",
-        ):
+        super().open_month()
+        for name in ("debt", "debt_flow", "units_flow", *FLOWS):
             self._of(name)[...] = 0.0
-        for account in CASH_STOCKS:
-            self._of(f"flow.{account.name}")[...] = 0.0
-            self._of(f"open.{account.name}")[...] = m.columns[account.family, account.column]
-        self._of("debt_open")[...] = m.columns["facility", "drawn"]
+        self._of("debt_open")[...] = self._m.columns["facility", "drawn"]
         for name, stock in self._totals():
             self._of(name)[...] = stock
 
@@ -198,23 +140,10 @@ class Books:
         yield "warehouse_open", ordered_sum(m.warehouses.drawn)
         yield "repo_open", ordered_sum(m.borrowers.repo_debt) + ordered_sum(m.buyers.repo_debt)
 
-    def row(self, name: str) -> Array:
-        """The row of the transactions-flow matrix, `(sectors, R)`, USD million."""
-        flows: Array = self._of("matrix")[CASH_ROWS.index(name)]
-        return flows
-
     def checks(self) -> Iterator[tuple[str, Array, Array]]:
         """Every identity as (account, gap, scale), each `(…, R)`."""
+        yield from super().checks()
         m = self._m
-        matrix, turnover = self._of("matrix"), self._of("turnover")
-        for number, row in enumerate(CASH_ROWS):
-            yield f"row {row}", ordered_sum(matrix[number]), turnover[number]
-        for account in CASH_STOCKS:
-            cash, start = m.columns[account.family, account.column], self._of(f"open.{account.name}")
-            flow = self._of(f"flow.{account.name}")
-            yield f"cash of {account.name}", cash - start - flow, np.abs(start) + np.abs(cash) + np.abs(flow)
-            gap = ordered_sum(flow) - self._column(account)
-            yield f"column of {account.name}", gap, ordered_sum(turnover)
         start = self._of("debt_open")
         yield "facilities", m.facilities.drawn - start - self._of("debt_flow"), start + m.facilities.drawn
         debt = self._of("debt")
@@ -222,14 +151,6 @@ class Books:
         yield "debt drawn", debt[0] + debt[1] - lent, np.abs(lent)
         yield from self._stock_checks()
         yield from self._never_negative()
-
-    def _column(self, account: Account) -> Array:
-        matrix = self._of("matrix")
-        sectors = (0, 1) if account.sector < 0 else (account.sector,)
-        total = ordered_sum(matrix[:, sectors[0]])
-        for sector in sectors[1:]:
-            total = total + ordered_sum(matrix[:, sector])
-        return total
 
     def _stock_checks(self) -> Iterator[tuple[str, Array, Array]]:
         now = dict(self._totals())
@@ -257,16 +178,3 @@ class Books:
             held = m.columns[family, column]
             most = np.max(np.abs(held), initial=0.0) + one
             yield f"negative {column} of {family}", np.minimum(held, 0.0), most
-
-    def breach(self) -> list[tuple[int, str]]:
-        """The paths (column numbers) whose books do not balance, with the account and the sum that is missing."""
-        found: dict[int, str] = {}
-        for account, gap, scale in self.checks():
-            wide = np.abs(gap) > TOLERANCE * np.maximum(scale, 1.0)
-            wide |= ~np.isfinite(gap)
-            if not wide.any():
-                continue
-            for path in np.flatnonzero(wide.reshape(-1, wide.shape[-1]).any(axis=0)):
-                worst = float(np.max(np.abs(np.nan_to_num(gap[..., path], nan=np.inf))))
-                found.setdefault(int(path), f"{account}: {worst:.6g} does not add up")
-        return sorted(found.items())

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,12 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from nobid.model.auction import Cleared, call_auction
+from nobid.model.auction import Cleared, call_auction, margins, pay_as_bid, volume_interval
 
 Array = NDArray[np.float64]
 AMPLE = 1e12  # a budget that never binds
 CLOSE = 1e-9  # relative, of units and of prices
-ORACLE = json.loads((Path(__file__).parent / "oracles" / "au_fire_sale_bid_ladder.json").read_text())
 
 
 def auction(bids: list[tuple[float, float, float]], asks: list[tuple[float, float]]) -> Cleared:
@@ -101,32 +98,63 @@ def test_a_hurried_and_a_patient_seller_with_the_same_reserve_share_the_buyers()
     assert (price, sold) == (2.0, [4.5, 1.5])
 
 
-# ---- published rule: a forced sale into a ladder of bids
+# ---- between which prices: published markets stand in tests/oracle_cases/markets.py
 
 
-@pytest.mark.parametrize(
-    ("case", "expected"),
-    [
-        pytest.param(case, expected, id=f"{case['quantity']} units, reserve {case['reserve']}")
-        for case, expected in zip(ORACLE["inputs"]["cases"], ORACLE["expected"]["cases"], strict=True)
-        if case["rule"] == "uniform"
-    ],
-)
-def test_a_forced_sale_into_a_ladder_of_bids_gives_the_published_price_fills_and_remainder(
-    case: dict[str, Any], expected: dict[str, Any]
+def sides(bids: list[tuple[float, float]], asks: list[tuple[float, float]]) -> dict[str, Array]:
+    """Bids (limit, units) and asks (units, reserve) as arrays of one path."""
+    limit, quantity = np.array(bids, dtype=float).reshape(-1, 2).T[:, :, np.newaxis]
+    ask, reserve = np.array(asks, dtype=float).reshape(-1, 2).T[:, :, np.newaxis]
+    return {"limit": limit, "quantity": quantity, "ask": ask, "reserve": reserve}
+
+
+def plain(bids: list[tuple[float, float]], asks: list[tuple[float, float]]) -> Cleared:
+    """The auction where no budget binds."""
+    return auction([(limit, quantity, AMPLE) for limit, quantity in bids], asks)
+
+
+def test_a_bid_served_in_part_is_the_lowest_that_won_and_the_highest_that_lost() -> None:
+    found = margins(plain([(10.0, 4.0)], [(2.0, 9.0)]), **sides([(10.0, 4.0)], [(2.0, 9.0)]))
+    assert (float(found.lowest_won_bid[0]), float(found.highest_lost_bid[0])) == (10.0, 10.0)
+    assert [float(end[0]) for end in found.interval()] == [10.0, 10.0]
+
+
+def test_the_volume_trades_at_more_prices_than_walras_allows_where_buyers_are_rationed() -> None:
+    market = sides([(6.5, 2.0), (10.0, 2.0)], [(2.0, 6.0)])
+    assert [float(part[0]) for part in volume_interval(**market)] == [6.0, 10.0, 2.0]
+    found = margins(plain([(6.5, 2.0), (10.0, 2.0)], [(2.0, 6.0)]), **market)
+    assert [float(end[0]) for end in found.interval()] == [6.5, 10.0]
+
+
+def test_where_nothing_trades_there_is_no_interval() -> None:
+    assert [float(part[0]) for part in volume_interval(**sides([(8.0, 1.0)], [(1.0, 10.0)]))] == [0.0, 0.0, 0.0]
+
+
+def test_who_pays_its_bid_pays_its_limit_for_what_it_got() -> None:
+    bids = [(10.0, 4.0), (7.0, 6.0), (7.0, 3.0)]
+    paid = pay_as_bid(plain(bids, [(10.0, 1.0)]), sides(bids, [(10.0, 1.0)])["limit"])
+    assert paid[:, 0].tolist() == [40.0, 28.0, 14.0]
+
+
+whole = st.tuples(st.integers(1, 12).map(float), st.integers(1, 9).map(float))
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(whole, min_size=1, max_size=6), st.lists(whole, min_size=1, max_size=4))
+def test_our_price_is_the_top_of_the_interval_of_walras_or_the_reserve_of_a_rationed_seller(
+    bids: list[tuple[float, float]], offers: list[tuple[float, float]]
 ) -> None:
-    # where bids cannot absorb the lot, ours is the seller's reserve, the oracle's the lowest accepted bid: a reserve
-    # at that bid gives the same sale, which is the highest uniform price that sells as much
-    short = expected["unsold"] > 0
-    reserve = expected["price"] if short else max(case["reserve"], 1e-6)
-    bids = [(price, units, AMPLE) for price, units in ORACLE["inputs"]["bids"]]
-    price, bought, sold = figures(auction(bids, [(case["quantity"], reserve)]))
-    close = ORACLE["tolerance"]["abs"]
-    assert price == pytest.approx(expected["price"], abs=close)
-    assert bought == pytest.approx(expected["fills"], abs=close)
-    assert sum(sold) == pytest.approx(expected["sold"], abs=close)
-    assert case["quantity"] - sum(sold) == pytest.approx(expected["unsold"], abs=close)
-    assert price * sum(sold) == pytest.approx(expected["proceeds"], abs=1e-6)
+    asks = [(units, reserve) for reserve, units in offers]
+    cleared, market = plain(bids, asks), sides(bids, asks)
+    low, high, volume = (float(part[0]) for part in volume_interval(**market))
+    price = float(cleared.price[0])
+    assert float(cleared.sold.sum()) == pytest.approx(volume)
+    assert (price > 0.0) == (volume > 0.0)
+    if price > 0.0:
+        bottom, top = (float(end[0]) for end in margins(cleared, **market).interval())
+        assert low <= price <= high
+        assert price == top
+        assert low <= bottom <= top <= high
 
 
 # ---- whatever the numbers

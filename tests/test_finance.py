@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
+import doctest
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nobid.agents import credit, finance
 from nobid.agents.finance import annuity, average_discount, call_to, discount, level_payment, unit_value
 
-ORACLE = json.loads((Path(__file__).parent / "oracles" / "cr_amortisation_2500.json").read_text())
 rates = st.floats(0.001, 0.6)
 terms = st.integers(1, 120)
 
@@ -23,28 +22,10 @@ def one(value: float) -> np.ndarray:
     return np.array([float(value)])
 
 
-def schedule(principal: float, rate: float, months: int) -> list[tuple[float, float, float]]:
-    """(principal, interest, balance left) of every month, each payment asked for anew on what is left."""
-    rows, balance = [], principal
-    for month in range(months):
-        payment = float(level_payment(one(balance), one(rate), one(months - month))[0])
-        interest = balance * rate / 12.0
-        balance -= payment - interest
-        rows.append((payment - interest, interest, balance))
-    return rows
-
-
-def test_the_published_schedule_of_2500_over_twelve_months_is_reproduced() -> None:
-    inputs, expected = ORACLE["inputs"], ORACLE["expected"]
-    rate = inputs["rate_per_period"] * 12.0
-    payment = float(level_payment(one(inputs["principal"]), one(rate), one(inputs["periods"]))[0])
-    close = ORACLE["tolerance"]["abs"]
-    assert payment == pytest.approx(expected["payment"], abs=close)
-    for row, (_, principal, interest, balance) in zip(
-        schedule(inputs["principal"], rate, inputs["periods"]), expected["schedule"], strict=True
-    ):
-        assert row == pytest.approx((principal, interest, balance), abs=close)
-    assert sum(row[1] for row in schedule(inputs["principal"], rate, 12)) == pytest.approx(expected["total_interest"])
+def test_the_examples_in_the_docstrings_hold() -> None:
+    for module in (finance, credit):
+        found = doctest.testmod(module)
+        assert (found.failed, found.attempted > 5) == (0, True), module.__name__
 
 
 @settings(max_examples=100, deadline=None)
@@ -52,10 +33,10 @@ def test_the_published_schedule_of_2500_over_twelve_months_is_reproduced() -> No
 def test_the_principal_of_a_level_loan_adds_up_to_the_loan_and_its_payments_are_level(
     principal: float, rate: float, months: int
 ) -> None:
-    rows = schedule(principal, rate, months)
-    assert sum(row[0] for row in rows) == pytest.approx(principal, rel=1e-9)
-    payments = [row[0] + row[1] for row in rows]
-    assert payments == pytest.approx([payments[0]] * months, rel=1e-8)
+    loan = credit.level_schedule(np.array(principal), np.array(rate / 12.0), months)
+    assert float(loan.principal.sum()) == pytest.approx(principal, rel=1e-9)
+    assert loan.service() == pytest.approx([float(level_payment(one(principal), one(rate), one(months))[0])] * months)
+    assert loan.closing()[:-1] == pytest.approx(loan.opening[1:])
 
 
 @settings(max_examples=100, deadline=None)
@@ -89,6 +70,84 @@ def test_without_decay_a_flat_price_is_the_price() -> None:
 def test_a_call_brings_debt_down_to_its_target_and_never_asks_for_less_than_nothing() -> None:
     asked = call_to(np.array([10.0, 5.0]), np.array([12.0, 12.0]), 0.6)
     assert asked.tolist() == pytest.approx([10.0 - 7.2, 0.0])
+
+
+# ---- coverage, duration, spread: published cases stand in tests/oracle_cases/credit.py
+
+incomes = st.lists(st.floats(1.0, 100.0), min_size=1, max_size=12).map(np.array)
+yields = st.floats(0.0, 0.4)
+
+
+@settings(max_examples=100, deadline=None)
+@given(incomes, yields, st.floats(1.01, 3.0))
+def test_debt_sculpted_to_its_income_is_covered_alike_in_every_period_and_over_its_life(
+    income: np.ndarray, rate: float, cover: float
+) -> None:
+    loan = credit.sculpted_schedule(income, rate, cover)
+    assert credit.dscr(income, loan.service()) == pytest.approx([cover] * len(income))
+    assert credit.llcr(income, loan.opening, rate) == pytest.approx([cover] * len(income))
+    assert float(loan.principal.sum()) == pytest.approx(float(loan.opening[0]))
+    assert float(loan.closing()[-1]) == pytest.approx(0.0, abs=1e-9 * float(loan.opening[0]))
+
+
+def test_schedules_of_many_loans_are_those_of_each() -> None:
+    income = np.array([[30.0, 10.0], [32.0, 5.0], [20.0, 40.0]])
+    whole = credit.sculpted_schedule(income, np.array([0.07, 0.1]), np.array([1.3, 1.1]))
+    for i, (rate, cover) in enumerate(((0.07, 1.3), (0.1, 1.1))):
+        alone = credit.sculpted_schedule(income[:, i : i + 1], np.array([rate]), np.array([cover]))
+        assert np.array_equal(alone.opening[:, 0], whole.opening[:, i])
+        assert float(credit.macaulay_duration(income[:, i], rate)) == pytest.approx(
+            float(credit.macaulay_duration(income, np.array([0.07, 0.1]))[i])
+        )
+
+
+def test_what_owes_nothing_is_covered_without_end() -> None:
+    assert credit.dscr(one(5.0), one(0.0))[0] == np.inf
+    assert credit.llcr(one(5.0), one(0.0), 0.1)[0] == np.inf
+
+
+@settings(max_examples=100, deadline=None)
+@given(incomes, st.floats(0.001, 0.4))
+def test_modified_duration_is_the_slope_of_the_value_and_macaulays_lies_within_the_term(
+    flows: np.ndarray, rate: float
+) -> None:
+    step = 1e-6
+    up, down = (float(credit.present_values(flows, rate + sign * step)[0]) for sign in (1.0, -1.0))
+    value = float(credit.present_values(flows, rate)[0])
+    assert float(credit.modified_duration(flows, rate)) == pytest.approx(-(up - down) / (2 * step) / value, rel=1e-5)
+    assert 1.0 - 1e-9 <= float(credit.macaulay_duration(flows, rate)) <= len(flows) + 1e-9
+
+
+def test_a_bullet_comes_back_at_its_end_and_a_straight_loan_in_the_middle() -> None:
+    assert float(credit.average_life(np.array([0.0, 0.0, 9.0]))) == 3.0
+    assert float(credit.average_life(np.array([3.0, 3.0, 3.0]))) == 2.0
+    assert float(credit.macaulay_duration(np.array([0.0, 0.0, 9.0]), 0.2)) == pytest.approx(3.0)
+
+
+hazards = st.floats(0.0, 0.5)
+
+
+@settings(max_examples=100, deadline=None)
+@given(hazards, st.floats(0.0, 0.99), st.floats(0.0, 0.2), st.integers(1, 10))
+def test_a_fair_spread_is_never_negative_and_rises_with_the_chance_of_default_and_the_loss(
+    hazard: float, recovery: float, rate: float, years: int
+) -> None:
+    def spread(h: float, r: float) -> float:
+        return float(credit.fair_spread(one(h), one(r), rate=one(rate), years=years).spread[0])
+
+    base = spread(hazard, recovery)
+    assert base >= 0.0
+    assert spread(hazard * 1.1 + 0.001, recovery) > base
+    assert spread(hazard, recovery * 0.9) >= base
+    # a premium paid at the end of the year must make up for those that are lost: between the triangle and its double
+    rough = float(credit.triangle_spread(hazard, recovery))
+    assert rough * 0.75 <= base <= rough * 1.5 + 1e-12
+
+
+@given(hazards, st.floats(0.0, 0.99))
+def test_the_triangle_goes_both_ways_and_a_hazard_is_its_probability_of_a_year(hazard: float, recovery: float) -> None:
+    assert float(credit.triangle_hazard(credit.triangle_spread(hazard, recovery), recovery)) == pytest.approx(hazard)
+    assert float(credit.hazard_of(-np.expm1(-hazard))) == pytest.approx(hazard, abs=1e-12)
 
 
 # ---- value of a machine
