@@ -28,6 +28,7 @@ class Borrower(Actor):
     book = Real("USD/unit", "book value of a machine", over=("generation",))
     pipeline = Real("units", "machines on order, by months until they arrive", over=("lag", "generation"))
     unpaid = Real("USD/unit", "price still to pay on arrival, by months until then", over=("lag", "generation"))
+    agreed = Real("USD/unit", "price agreed for machines on order, by months until then", over=("lag", "generation"))
     hash_eh = Real("EH/s", "hash rate")
     site_mw = Real("MW", "powered sites owned and free of liens")
     growth_share = Real("share", "weight in newly signed capacity", fixed=True)
@@ -38,6 +39,7 @@ class Borrower(Actor):
     book_life = Real("months", "straight-line book life", fixed=True)
     strike = Real("USD m", "market value of equity at which convertibles convert")
 
+    safe = Real("0/1", "1 where outside money pays whatever is due", fixed=True)
     alive = Real("0/1", "1 until default")
     income = Real("USD m/month", "earnings before interest, this month")
     arrears = Real("USD m", "power, staff and overhead not paid yet this month")

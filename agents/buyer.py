@@ -29,6 +29,7 @@ class GPUBuyer(Actor):
     belief_decay = Real("1/year", "decay that the buyer believes in", fixed=True)
     broker = Real("0/1", "buys only what repo finances", fixed=True)
     lab = Real("0/1", "an AI lab", fixed=True)
+    safe = Real("0/1", "1 where it never fails on its contracts", fixed=True)
 
     alive = Real("0/1", "1 until it fails on its contracts")
     value = Real("USD/unit", "value of a machine to this buyer, without rack rent", over=("generation",))
@@ -70,9 +71,15 @@ class GPUBuyer(Actor):
 
     def opens_month(self) -> None:
         """Budget and appetite of the month are whole again."""
-        buyers = self.model.parameters.buyers
-        self.budget_left = self.budget * buyers.budget_multiple * self.alive
-        self.appetite_left = self.free * buyers.appetite * self.alive[..., np.newaxis, :]
+        self.budget_left, self.appetite_left = self.month_budget(), self.month_appetite()
+
+    def month_budget(self) -> Array:
+        """What it would spend on used machines in a month, USD million."""
+        return self.budget * self.model.parameters.buyers.budget_multiple * self.alive
+
+    def month_appetite(self) -> Array:
+        """How many of its free racks it would fill in a month, kW by cooling class."""
+        return self.free * self.model.parameters.buyers.appetite * self.alive[..., np.newaxis, :]
 
     def broker_budget(self, *, haircut: Array, capacity: Array, cash: Array, budget: Array) -> Array:
         """What a broker can spend: its cash over the haircut, and never more than repo will finance, USD million."""

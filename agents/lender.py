@@ -24,6 +24,7 @@ class Lender(Actor):
     target = Real("share", "equity ratio below which the lender tightens", fixed=True)
     repo_dealer = Real("0/1", "lends in repo", fixed=True)
     grows = Real("0/1", "lends to new orders", fixed=True)
+    safe = Real("0/1", "1 where outside money stands behind it", fixed=True)
 
     loans = Real("USD m", "performing facilities")
     claims = Real("USD m", "claims on estates at what they are worth now")
@@ -40,6 +41,7 @@ class Lender(Actor):
     alive = Real("0/1", "1 until default")
     losses = Real("USD m", "losses booked this month")
     profit = Real("USD m", "interest and fees less funding cost, this month")
+    whole = Real("USD m", "equity at the last look: what losses may not reach where they are switched off")
     opening_equity = Real("USD m", "equity at the month's start")
     opened_alive = Real("0/1", "alive at the month's start")
     withdrawn = Real("USD m", "short funding withdrawn this month, cumulative")
@@ -59,7 +61,8 @@ class Lender(Actor):
         )
         self.equity = self.assets - self.stable - self.short - self.lines_owed - self.due
         self.equity_ratio = ratio(self.equity, self.assets)
-        self.tight = np.where(self.equity_ratio < self.target, 1.0, self.tight)
+        may = (1.0 - self.safe) * (1.0 if self.model.parameters.lenders.tightening_on else 0.0)
+        self.tight = np.where(self.equity_ratio < self.target, may, self.tight)
         capacity = ratio(self.equity, self.target) - self.assets
         self.room = np.maximum(capacity, 0.0) * self.alive * (1.0 - self.tight)
 
@@ -71,7 +74,7 @@ class Lender(Actor):
         """Short funders have asked back `phi` x shortfall of the month's opening stock, cumulative over rounds."""
         lenders = self.model.parameters.lenders
         asked = lenders.withdrawal * self.shortfall() * self.opening_short * self.alive
-        asked = asked if lenders.withdrawal_on else 0.0 * asked
+        asked = asked * (1.0 - self.safe) * (1.0 if lenders.withdrawal_on else 0.0)
         more = np.minimum(np.maximum(asked - self.withdrawn, 0.0), self.short)
         self.withdrawn = self.withdrawn + more
         self.short = self.short - more
@@ -88,7 +91,8 @@ class Lender(Actor):
     def gives_up(self) -> None:
         """Failing: equity is gone, or funding due stays unpaid after a round in which nothing moved any more."""
         unpaid = (self.owed_now() - self.cash > CENT) & (self.other <= CENT) & (self.model.world.stalled > 0.0)
-        self.failing = np.where((self.alive > 0.0) & ((self.equity < -CENT) | unpaid), 1.0, 0.0)
+        lost = (self.equity < -CENT) | unpaid
+        self.failing = np.where((self.alive > 0.0) & (self.safe <= 0.0) & lost, 1.0, 0.0)
 
     def offers_seized(self) -> None:
         """Seized machines are offered: a share of the opening stock a month, all of them under target."""

@@ -23,6 +23,7 @@ def run(m: ComputeCreditModel) -> None:
     )
     m.buyers.alive = m.buyers.alive * (1.0 - fails)
     m.fires("buyer default", fails)
+    m.causes.of_buyers(fails)
     lost = fails[m.edges.customer] * np.where(offtakes.h100e > 0.0, 1.0, 0.0)
     spot = np.broadcast_to(m.world.rent, offtakes.price.shape)
     left = m.ask("buyer", "leaves_contract", m.edges.customer, spot, offtakes.price, offtakes.strong)
@@ -36,6 +37,7 @@ def run(m: ComputeCreditModel) -> None:
         target=("buyer", m.edges.customer),
         channel="offtake",
     )
+    m.causes.drains.contracts_end(lost, left)
     ended = np.where(offtakes.months_left <= 0.0, 1.0, 0.0)
     stays = (1.0 - lost) * (1.0 - left) * (1.0 - ended)
     offtakes.h100e = offtakes.h100e * stays
@@ -52,7 +54,7 @@ def failing_buyers(m: ComputeCreditModel) -> Array:
     on = 1.0 if rules.defaults_on and m.parameters.regime.stochastic else 0.0
     drawn = np.where(m.draws.buyers[:, m.month] < hazard, on, 0.0)
     scripted = m.scripted_failures("buyer")
-    return np.maximum(drawn, scripted) * buyers.alive * (1.0 - buyers.broker)
+    return np.maximum(drawn, scripted) * buyers.alive * (1.0 - buyers.broker) * (1.0 - buyers.safe)
 
 
 def deliver(m: ComputeCreditModel, compute: Array) -> Array:

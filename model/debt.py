@@ -11,7 +11,7 @@ import numpy as np
 
 from nobid.agents.finance import HOURS, MILLION, MONTHS, annuity, discount, level_payment
 from nobid.agents.state import Array, ordered_sum, over_generations, ratio
-from nobid.model import repo
+from nobid.model import drains, repo
 from nobid.model.secondary import depth_price
 
 if TYPE_CHECKING:
@@ -33,6 +33,9 @@ def falls_due(m: ComputeCreditModel) -> None:
     earns_itself = m.edges.secured * (1.0 - m.edges.is_coin_loan) > 0.0
     f.coverage = np.where(earns_itself, cover(f.income, f.service), interest_cover(m))
     repo.falls_due(m)
+    m.causes.drains.operating_gap()
+    last = np.where(swept & (f.months_left <= 1.0), f.principal_due - np.maximum(f.income - f.interest_due, 0.0), 0.0)
+    m.causes.drains.adds(drains.WALL, np.maximum(last, 0.0))
     matures(m, running)
     tests_covenants(m, running)
 
@@ -166,6 +169,8 @@ def matures(m: ComputeCreditModel, running: Array) -> None:
     f.principal_due = np.where(ends > 0.0, np.minimum(refused, f.drawn), f.principal_due)
     m.fires("roll", rolled)
     m.fires("roll refused", refused * (1.0 - edges.is_convertible))
+    walled = refused * (edges.is_convertible if m.parameters.debt.rolls_on else 1.0)
+    m.causes.drains.adds(drains.WALL, walled)
     m.fires("convertible due in cash", refused * edges.is_convertible)
     m.record.happened(m, "maturity due", refused, source=edges.creditor, target=edges.debtor, channel="refused roll")
 
@@ -180,7 +185,9 @@ def rolls(m: ComputeCreditModel, wanted: Array) -> Array:
     quota = m.links.lender.sum(wanted) * np.exp(-m.parameters.funding.roll_decay * m.world.closed)
     eligible = wanted * sound
     left = quota[lender] - m.before_in_lender(eligible)
-    return np.clip(left, 0.0, eligible)
+    rolled = np.clip(left, 0.0, eligible)
+    m.causes.refuses(wanted - rolled, loan_to_value=ltv)
+    return rolled
 
 
 def tests_covenants(m: ComputeCreditModel, running: Array) -> None:
@@ -201,7 +208,9 @@ def tests_covenants(m: ComputeCreditModel, running: Array) -> None:
     spare = np.maximum(b.cash - due, 0.0)[m.edges.borrower]
     spare = spare * ratio(amount, m.links.borrower.sum(amount)[m.edges.borrower])
     cured = m.ask("borrower", "cures", m.edges.borrower, amount, spare) * breach
+    asked = np.minimum(amount * cured, f.drawn - f.principal_due)
     f.principal_due = np.minimum(f.principal_due + amount * cured, f.drawn)
+    m.causes.drains.on_coverage(asked)
     m.fires("covenant cured", cured)
     calls_or_waives(m, breach * (1.0 - cured))
 
@@ -212,6 +221,7 @@ def sweeps(m: ComputeCreditModel, running: Array) -> None:
     spare = np.maximum(f.income - f.service, 0.0) * np.where(f.waiver_left > 0.0, 1.0, 0.0) * running
     trapped = np.clip(spare, 0.0, f.drawn - f.principal_due)
     f.principal_due = f.principal_due + trapped
+    m.causes.drains.on_coverage(trapped)
     m.fires("cash trap", trapped)
 
 
@@ -223,9 +233,13 @@ def calls_or_waives(m: ComputeCreditModel, breach: Array) -> None:
     others = f.coins * m.world.coin / MILLION + f.site_mw * site_price(m)
     sell_now = np.minimum((machines + others) * (1.0 - rules.liquidation_cost), f.drawn)
     accelerated = m.ask("lender", "accelerates", edges.lender, sell_now, worth_of_waiting(m)) * breach
-    f.principal_due = np.where(accelerated > 0.0, f.drawn, f.principal_due)
     waived = breach * (1.0 - accelerated)
-    f.fee_due = f.fee_due + rules.waiver_fee * f.drawn * waived
+    fee = rules.waiver_fee * f.drawn * waived
+    more, hurry = (f.drawn - f.principal_due) * accelerated, m.lenders.tight[edges.lender]
+    m.causes.drains.adds(drains.CALLED, more * hurry)
+    m.causes.drains.on_coverage(more * (1.0 - hurry) + fee)
+    f.principal_due = np.where(accelerated > 0.0, f.drawn, f.principal_due)
+    f.fee_due = f.fee_due + fee
     f.waiver_left = np.where(waived > 0.0, float(rules.waiver_months), f.waiver_left)
     m.fires("acceleration", accelerated)
     m.fires("waiver", waived)

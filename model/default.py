@@ -15,6 +15,7 @@ from nobid.agents.borrower import CENT
 from nobid.agents.finance import MILLION
 from nobid.agents.state import Array, ordered_sum, over_generations, ratio
 from nobid.model.accounts import BORROWER, CAPITAL, COIN_MARKET, ESTATE, LANDLORDS, LENDER, LIQUIDATORS, POWER
+from nobid.model.cause_record import AT_DEFAULT
 from nobid.model.debt import collateral, site_price
 from nobid.model.lending import books_losses, takes_stock
 
@@ -27,7 +28,7 @@ def borrowers_fail(m: ComputeCreditModel) -> None:
     surrendered = surrenders(m)
     m.borrowers_do("gives_up")
     b = m.borrowers
-    failing = np.maximum(b.failing, m.scripted_failures("borrower") * b.alive)
+    failing = np.maximum(b.failing, m.scripted_failures("borrower") * b.alive * (1.0 - b.safe))
     failing = failing * np.where(m.links.borrower.sum(surrendered) > 0.0, 0.0, 1.0)
     hit = np.maximum(failing[m.edges.borrower] * np.where(m.facilities.drawn > 0.0, 1.0, 0.0), surrendered)
     if not (failing.any() or hit.any()):
@@ -37,6 +38,7 @@ def borrowers_fail(m: ComputeCreditModel) -> None:
     equity = m.lenders.equity + 0.0
     m.record.defaults(m, "borrower", failing=failing, debt=debt * failing)
     m.record.happened(m, "surrendered", surrendered, source=m.edges.debtor, target=m.edges.creditor, channel="spv")
+    finds_causes(m, failing, surrendered)
     m.fires("borrower default", failing)
     m.fires("spv surrendered", surrendered)
     m.world.defaulted_debt = m.world.defaulted_debt + ordered_sum(debt * failing)
@@ -48,6 +50,16 @@ def borrowers_fail(m: ComputeCreditModel) -> None:
     ends_contracts(m, failing)
     books_losses(m, equity)
     m.changes_state(np.concatenate([failing, surrendered]))
+
+
+def finds_causes(m: ComputeCreditModel, failing: Array, surrendered: Array) -> None:
+    """Why borrowers fail (n, R) or hand over an SPV (E, R) has been found, before anything of theirs has moved."""
+    b = m.borrowers
+    missing, by_script = b.due - b.cash, failing * np.where(b.failing > 0.0, 0.0, 1.0)
+    m.causes.of_scripts(by_script, "borrower", AT_DEFAULT)
+    m.causes.of_borrowers(failing - by_script, "default", AT_DEFAULT, shortfall=missing)
+    handed = np.where(m.links.borrower.sum(surrendered) > 0.0, 1.0, 0.0)
+    m.causes.of_borrowers(handed, "surrender", AT_DEFAULT, shortfall=missing)
 
 
 def surrenders(m: ComputeCreditModel) -> Array:
@@ -76,11 +88,13 @@ def takes_collateral(m: ComputeCreditModel, hit: Array) -> None:
     books.move_units(
         giver=("facility", "units"), taker=("borrower", "units"), gone=back, come=m.links.borrower.sum(back)
     )
+    m.causes.losses.seizes(seized, seized * m.market.mark / MILLION * keep)
     m.fires("machines seized", over_generations(seized))
     books.cancel("seized", np.minimum(value * taken, f.drawn))
     left = f.drawn * hit
     f.claim = f.claim + (left + f.interest_due * hit) * edges.recourse
     books.cancel("to claims", left)
+    m.causes.losses.grows("unrecovered", left)
     for name in ("interest_due", "principal_due", "call_due", "fee_due"):
         setattr(f, name, getattr(f, name) * (1.0 - hit))
     f.limit = f.limit * (1.0 - hit)
@@ -96,7 +110,7 @@ def sells_pledged_coins(m: ComputeCreditModel, hit: Array) -> None:
     books.move_coins(giver=("facility", "coins"), taker=None, gone=sold, come=sold)
     books.pay("recoveries", repaid, payer=COIN_MARKET, payee=LENDER.along(m.links.lender))
     books.cancel("repaid", repaid)
-    m.sells_coins(ordered_sum(sold))
+    m.sells_coins(ordered_sum(sold), m.links.borrower.sum(sold))
     left = f.coins * hit
     books.move_coins(
         giver=("facility", "coins"), taker=("borrower", "coins"), gone=left, come=m.links.borrower.sum(left)
@@ -126,7 +140,7 @@ def opens_estates(m: ComputeCreditModel, failing: Array) -> None:
     sold = b.coins * failing
     books.move_coins(giver=("borrower", "coins"), taker=None, gone=sold, come=sold)
     books.pay("coins sold", sold * price, payer=COIN_MARKET, payee=ESTATE)
-    m.sells_coins(ordered_sum(sold))
+    m.sells_coins(ordered_sum(sold), sold)
     proceeds = b.site_mw * site_price(m) * failing
     books.pay("sites sold", proceeds, payer=CAPITAL, payee=ESTATE)
     books.pay("liquidation cost", proceeds * m.parameters.debt.liquidation_cost, payer=ESTATE, payee=LIQUIDATORS)
@@ -154,6 +168,9 @@ def dealer_takes_machines(m: ComputeCreditModel, failing: Array) -> None:
     )
     books.move_units(giver=("borrower", "repo_units"), taker=("borrower", "units"), gone=back, come=back)
     b.repo_claim = b.repo_claim + np.maximum(owed - value * taken, 0.0) * failing
+    basis = seized * m.market.mark / MILLION * (1.0 - m.parameters.debt.liquidation_cost)
+    m.causes.losses.takes_back(m.links.repo_lender.sum(basis))
+    m.causes.losses.grows("repo_unrecovered", b.repo_debt * failing - over_generations(basis))
     books.repo(b, "repo_debt", -b.repo_debt * failing)
     b.repo_due, b.repo_interest = b.repo_due * (1.0 - failing), b.repo_interest * (1.0 - failing)
     m.fires("repo collateral seized", owed)
@@ -163,11 +180,11 @@ def ends_contracts(m: ComputeCreditModel, failing: Array) -> None:
     """Leases of failed tenants stop against damages; contracts of failed sellers end and prepayments become claims."""
     hosting, offtakes, rules = m.hosting, m.offtakes, m.parameters.hosting
     lost = failing[m.edges.tenant] * hosting.live * np.where(hosting.months_left > 0.0, 1.0, 0.0)
-    on = 1.0 if rules.on else 0.0
-    months = np.minimum(rules.damages_months, hosting.months_left)
+    on, spills = 1.0 if rules.on else 0.0, 1.0 if rules.spills_on else 0.0
+    months = np.minimum(rules.damages_months, hosting.months_left) * spills
     hosting.claim = hosting.claim + (hosting.owed + months * hosting.rent) * lost * on
     hosting.owed = hosting.owed * (1.0 - lost)
-    hosting.relet_in = np.where(lost > 0.0, float(rules.relet_months), hosting.relet_in)
+    hosting.relet_in = np.where(lost > 0.0, float(rules.relet_months) * spills, hosting.relet_in)
     hosting.live = hosting.live * (1.0 - lost)
     m.record.happened(
         m,

@@ -29,6 +29,7 @@ def earns(m: ComputeCreditModel) -> None:
     m.books.pay("other income", b.other_income * b.alive, payer=USERS, payee=BORROWER)
     mined = mining(m)
     runs_leases(m)
+    m.causes.drains.sees_spot(units, spot)
     owes_running_costs(m, units, spot)
     hosted = m.links.host.sum(m.hosting.earned)
     earned = rent + m.links.seller.sum(m.offtakes.revenue) + mined + hosted + b.other_income * b.alive
@@ -66,7 +67,8 @@ def runs_leases(m: ComputeCreditModel) -> None:
     hosting.months_left = hosting.months_left - runs
     hosting.relet_in = np.maximum(hosting.relet_in - (1.0 - hosting.live), -1.0)
     relet = (1.0 - hosting.live) * alive[m.edges.host] * runs * on * np.where(hosting.relet_in < 0.0, 1.0, 0.0)
-    income = hosting.rent * relet * m.parameters.hosting.relet_price
+    rules = m.parameters.hosting
+    income = hosting.rent * relet * (rules.relet_price if rules.spills_on else 1.0)
     hosting.earned = hosting.owed + income
     m.books.pay("hosting rent", income, payer=USERS, payee=BORROWER.along(m.links.host))
     m.fires("lease let again", income)

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nobid.agents.finance import MILLION
-from nobid.agents.state import Array, Link, over_generations, ratio
+from nobid.agents.state import Array, over_generations, ratio
 from nobid.model.accounts import BORROWER, BUYER, CAPITAL, ESTATE, LENDER
 from nobid.model.clearing import clear
+from nobid.model.network import Network
 
 if TYPE_CHECKING:
     from nobid.model.system import ComputeCreditModel
@@ -42,7 +43,7 @@ class EstateNodes:
         self.cuts = np.cumsum([len(part) for part in debtor])[:-1]
         self.debtor, self.creditor = np.concatenate(debtor).astype(np.intp), np.concatenate(creditor).astype(np.intp)
         self.size = outside + 1
-        self._out = Link(self.debtor, self.size)
+        self.network = Network(self.debtor, self.creditor, self.size)
 
     def owed(self, m: ComputeCreditModel) -> Array:
         """Claims on the failed, in edge order: `(edges, R)`."""
@@ -62,13 +63,12 @@ class EstateNodes:
 
     def total(self, owed: Array) -> Array:
         """What each node owes in all: `(nodes, R)`."""
-        return self._out.sum(owed)
+        return self.network.out.sum(owed)
 
     def clear(self, owed: Array, assets: Array) -> Array:
         """The share of its claims that each node pays now: `(nodes, R)`."""
-        return clear(self.debtor, self.creditor, owed=owed, assets=assets).share * np.where(
-            self.total(owed) > 0.0, 1.0, 0.0
-        )
+        cleared = clear(self.debtor, self.creditor, owed=owed, assets=assets, network=self.network)
+        return cleared.share * np.where(self.total(owed) > 0.0, 1.0, 0.0)
 
     def pay(self, m: ComputeCreditModel, owed: Array, share: Array) -> None:
         """Every claim has received its share and is that much smaller."""
@@ -85,6 +85,8 @@ class EstateNodes:
         books.pay("dividends", paid[3], payer=BUYER.along(links.customer), payee=CAPITAL)
         books.repay_line(paid[4])
         books.pay("funding out", paid[5], payer=LENDER, payee=CAPITAL)
+        m.causes.losses.grows("unrecovered", -paid[0])
+        m.causes.losses.grows("repo_unrecovered", -paid[2])
         f.claim = f.claim - paid[0]
         m.hosting.claim = m.hosting.claim - paid[1]
         m.borrowers.repo_claim = m.borrowers.repo_claim - paid[2]

@@ -35,6 +35,14 @@ def found(m: ComputeCreditModel) -> None:
     founds_world(m)
     founds_lenders(m)
     founds_thresholds(m)
+    makes_safe(m)
+
+
+def makes_safe(m: ComputeCreditModel) -> None:
+    """The agents that the scenario names as safe, by name or ticker, are."""
+    for family, rows in (("borrower", m.borrowers), ("lender", m.lenders), ("buyer", m.buyers)):
+        named = {name for name in m.names[family] if {name, m.tickers.get(name, name)} & {*m.parameters.safe}}
+        rows.safe = column([float(name in named) for name in m.names[family]])
 
 
 def column(values: Sequence[float]) -> Array:
@@ -58,12 +66,13 @@ def founds_borrowers(m: ComputeCreditModel) -> None:
     b.units = by_generation(m, [row.units for row in rows])
     left = np.clip(1.0 - column([row.age for row in rows]) / b.book_life, 0.0, 1.0)
     b.book = fit.list_start * left[:, np.newaxis]
-    pipeline, unpaid = b.pipeline + 0.0, b.unpaid + 0.0
+    pipeline, unpaid, agreed = b.pipeline + 0.0, b.unpaid + 0.0, b.agreed + 0.0
     ordered = by_generation(m, [row.pipeline for row in rows])
     for i, row in enumerate(rows):
         pipeline[i, : row.pipeline_months] = ordered[i] / row.pipeline_months
         unpaid[i, : row.pipeline_months] = row.pipeline_unpaid * fit.list_start
-    b.pipeline, b.unpaid = pipeline, unpaid
+        agreed[i, : row.pipeline_months] = fit.list_start
+    b.pipeline, b.unpaid, b.agreed = pipeline, unpaid, agreed
 
 
 def founds_edges(m: ComputeCreditModel) -> None:
@@ -145,7 +154,7 @@ def founds_lenders(m: ComputeCreditModel) -> None:
     lending.takes_stock(m)
     lenders.target = (m.parameters.lenders.target * np.where(assets > 0.0, lenders.equity_ratio, ratio_))[:, :1]
     lending.takes_stock(m)
-    lenders.tight = 0.0
+    lenders.tight, lenders.whole = 0.0, lenders.equity
 
 
 def founds_thresholds(m: ComputeCreditModel) -> None:

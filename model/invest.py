@@ -12,6 +12,7 @@ import numpy as np
 
 from nobid.agents.finance import MILLION, average_discount, unit_value
 from nobid.agents.state import Array, ordered_sum, over_generations, ratio
+from nobid.model import drains
 from nobid.model.accounts import BORROWER, BUYER, CAPITAL, USERS, VENDOR
 from nobid.model.contracts import signed
 from nobid.model.debt import market_value_of_equity
@@ -34,17 +35,17 @@ def grows(m: ComputeCreditModel) -> None:
 def machines_arrive(m: ComputeCreditModel) -> None:
     """The oldest orders are delivered and paid, or dropped."""
     b = m.borrowers
-    due, price = b.pipeline[:, 0] + 0.0, b.unpaid[:, 0] / MILLION
+    due, price, agreed = b.pipeline[:, 0] + 0.0, b.unpaid[:, 0] / MILLION, b.agreed[:, 0] + 0.0
     nothing = np.zeros_like(due[:, np.newaxis])
-    b.pipeline = np.concatenate([b.pipeline[:, 1:], nothing], axis=1)
-    b.unpaid = np.concatenate([b.unpaid[:, 1:], nothing], axis=1)
+    for name in ("pipeline", "unpaid", "agreed"):
+        setattr(b, name, np.concatenate([getattr(b, name)[:, 1:], nothing], axis=1))
     due = due * b.alive[:, np.newaxis]
     cost = over_generations(due * price)
     drawn, unpaid = finances(m, due, cost)
     paid = cost - unpaid
     arrived = due * np.where(cost > 0.0, ratio(paid, cost), 1.0)[:, np.newaxis]
     m.books.pay("capex", paid, payer=BORROWER, payee=VENDOR)
-    takes_delivery(m, arrived, drawn=drawn, cost=cost)
+    takes_delivery(m, arrived, agreed, drawn=drawn, cost=cost)
     m.fires("machines arrived", over_generations(arrived))
     m.fires("order dropped", unpaid)
 
@@ -67,8 +68,9 @@ def finances(m: ComputeCreditModel, units: Array, cost: Array) -> tuple[Array, A
     thin = np.maximum(buffer - free, 0.0)
     raised = issues(m, left + thin)
     left = left - np.maximum(raised - thin, 0.0)
-    unpaid = left - np.minimum(np.maximum(free - buffer, 0.0), left)
-    return drawn, unpaid
+    own = np.minimum(np.maximum(free - buffer, 0.0), left)
+    m.causes.drains.takes(drains.INVESTMENT, own)
+    return drawn, left - own
 
 
 def issues(m: ComputeCreditModel, wanted: Array) -> Array:
@@ -169,14 +171,16 @@ def issues_convertibles(m: ComputeCreditModel, amount: Array) -> Array:
     return m.links.borrower.sum(each)
 
 
-def takes_delivery(m: ComputeCreditModel, units: Array, *, drawn: Array, cost: Array) -> None:
-    """Machines that a draw paid for, at its highest advance, are pledged to it; the others are free, all at cost."""
+def takes_delivery(m: ComputeCreditModel, units: Array, price: Array, *, drawn: Array, cost: Array) -> None:
+    """Machines that a draw paid for, at its highest advance, are pledged to it; the others are free, all booked at the
+    `price` agreed (n, G, R), USD a unit.
+    """
     b, links, edges = m.borrowers, m.links, m.edges
     financed = ratio(drawn, m.parameters.invest.advance * cost[edges.borrower])
     pledged = units[edges.borrower] * np.minimum(financed, 1.0)[:, np.newaxis]
     free = np.maximum(units - links.borrower.sum(pledged), 0.0)
     held = b.units + b.repo_units + links.borrower.sum(m.facilities.units)
-    b.book = b.book + ratio(units, held + units) * (m.market.list_price - b.book)
+    b.book = b.book + ratio(units, held + units) * (price - b.book)
     m.books.move_units(giver=None, taker=("facility", "units"), gone=pledged, come=pledged)
     m.books.move_units(giver=None, taker=("borrower", "units"), gone=free, come=free)
 
@@ -202,11 +206,12 @@ def places_orders(m: ComputeCreditModel) -> None:
     """Orders stand in the pipeline at the list price, and lenders that can have committed to finance them."""
     b, f, edges, rules = m.borrowers, m.facilities, m.edges, m.parameters.invest
     slot = rules.lag_months - 1
-    pipeline, unpaid = b.pipeline + 0.0, b.unpaid + 0.0
-    before = pipeline[:, slot]
-    pipeline[:, slot] = before + b.order_units
-    unpaid[:, slot] += ratio(b.order_units, pipeline[:, slot]) * (m.market.list_price - unpaid[:, slot])
-    b.pipeline, b.unpaid = pipeline, unpaid
+    pipeline, unpaid, agreed = b.pipeline + 0.0, b.unpaid + 0.0, b.agreed + 0.0
+    pipeline[:, slot] += b.order_units
+    fresh = ratio(b.order_units, pipeline[:, slot])
+    unpaid[:, slot] += fresh * (m.market.list_price - unpaid[:, slot])
+    agreed[:, slot] += fresh * (m.market.list_price - agreed[:, slot])
+    b.pipeline, b.unpaid, b.agreed = pipeline, unpaid, agreed
     cost = over_generations(b.order_units * m.market.list_price) / MILLION
     willing = np.where(m.lenders.room > 0.0, 1.0, 0.0) * m.lenders.grows * np.exp(-m.world.closed)
     lines = edges.expansion * np.where(f.limit + f.drawn > 0.0, 1.0, 0.0)

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nobid.agents.borrower import CENT
 from nobid.agents.finance import MILLION, MONTHS
 from nobid.agents.state import Array, ordered_sum, over_generations, ratio
 from nobid.model.accounts import CAPITAL, LENDER
+from nobid.model.cause_record import AT_LENDERS, AT_OPENING, AT_TARGET
 from nobid.model.debt import lender_marks
 from nobid.model.estates import estate_worth
 
@@ -21,11 +23,13 @@ TRIFLE = 1e-9  # of a lender's assets: a smaller fall of equity is rounding
 def opens_month(m: ComputeCreditModel) -> None:
     """Counters of the month are zero; nobody is tight by last month's account."""
     lenders = m.lenders
-    for name in ("losses", "profit", "withdrawn", "tight", "offered_seized"):
+    for name in ("losses", "profit", "withdrawn", "tight", "was_tight", "offered_seized"):
         setattr(lenders, name, 0.0)
     lenders.opening_short, lenders.opening_seized = lenders.short, lenders.seized
     takes_stock(m)
+    makes_whole(m)
     lenders.was_tight = lenders.tight
+    m.causes.of_lenders(lenders.tight * lenders.alive, "below target", AT_OPENING)
     lenders.opening_equity, lenders.opened_alive = lenders.equity, lenders.alive
 
 
@@ -60,13 +64,26 @@ def books_losses(m: ComputeCreditModel, before: Array) -> None:
     lenders.losses = lenders.losses + np.maximum(before - lenders.equity, 0.0)
 
 
+def makes_whole(m: ComputeCreditModel) -> None:
+    """Where losses are switched off, outside money has restored what equity fell by since the last look."""
+    lenders = m.lenders
+    if m.parameters.lenders.losses_on:
+        return
+    m.books.pay("support", np.maximum(lenders.whole - lenders.equity, 0.0) * lenders.alive, payer=CAPITAL, payee=LENDER)
+    lenders.tight = lenders.was_tight
+    takes_stock(m)
+    lenders.whole = lenders.equity
+
+
 def judges_itself(m: ComputeCreditModel) -> None:
     """Every lender knows its ratio; one newly below target has changed state."""
     lenders = m.lenders
     takes_stock(m)
+    makes_whole(m)
     turned = np.maximum(lenders.tight - lenders.was_tight, 0.0)
     lenders.was_tight = lenders.tight
     m.changes_state(turned)
+    m.causes.of_lenders(turned, "below target", AT_TARGET)
     m.fires("lender below target", turned)
     m.record.happened(m, "below target", turned, source=("lender", np.arange(len(turned))), channel="capital")
 
@@ -95,7 +112,10 @@ def marks_lines(m: ComputeCreditModel) -> None:
     short = np.maximum(lenders.owed_now() - lenders.cash - lenders.other, 0.0)[edges.provider]
     called = np.minimum(short, lines.drawn)
     asked = np.maximum(np.maximum(lines.drawn - allowed, called) - lines.due, 0.0) * lenders.alive[edges.receiver]
+    asked = np.where(asked > CENT, asked, 0.0)
     lines.due = lines.due + asked
+    hurry = np.where((capital < 1.0) | (short > 0.0), 1.0, 0.0)
+    m.causes.drains.line_called(asked * hurry, asked * (1.0 - hurry))
     m.moves(ordered_sum(asked))
     m.fires("warehouse called", asked)
     m.record.happened(
@@ -121,6 +141,8 @@ def pays_funding(m: ComputeCreditModel) -> None:
     lenders, lines = m.lenders, m.warehouses
     lenders.lines_due = m.links.receiver.sum(lines.due)
     m.do("lender", "raises_cash")
+    lack = np.maximum(lenders.owed_now() - lenders.cash - lenders.other, 0.0) * lenders.safe
+    m.books.pay("support", lack, payer=CAPITAL, payee=LENDER)
     sold = lenders.sell_other + 0.0
     m.books.pay("other assets", sold, payer=CAPITAL, payee=LENDER)
     lenders.other = lenders.other - sold
@@ -140,12 +162,15 @@ def lenders_fail(m: ComputeCreditModel) -> None:
     lenders = m.lenders
     takes_stock(m)
     m.do("lender", "gives_up")
-    failing = np.maximum(lenders.failing, m.scripted_failures("lender") * lenders.alive)
+    failing = np.maximum(lenders.failing, m.scripted_failures("lender") * lenders.alive * (1.0 - lenders.safe))
     if not failing.any():
         return
     m.record.defaults(
         m, "lender", failing=failing, debt=(lenders.stable + lenders.short + lenders.lines_owed) * failing
     )
+    by_script = failing * np.where(lenders.failing > 0.0, 0.0, 1.0)
+    m.causes.of_scripts(by_script, "lender", AT_LENDERS)
+    m.causes.of_lenders(failing - by_script, "default", AT_LENDERS)
     m.fires("lender default", failing)
     m.changes_state(failing)
     before = lenders.equity + 0.0
@@ -182,6 +207,7 @@ def closes_month(m: ComputeCreditModel) -> None:
     short = np.minimum(np.maximum(wanted - lenders.cash, 0.0), lenders.room) * np.exp(-world.closed)
     raises_funding(m, short * lenders.alive)
     takes_stock(m)
+    lenders.whole = lenders.equity
     counts_losses(m, paid)
 
 

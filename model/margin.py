@@ -8,7 +8,9 @@ import numpy as np
 
 from nobid.agents.finance import MILLION, call_to
 from nobid.agents.state import Array, ordered_sum, over_generations, ratio
+from nobid.model import drains
 from nobid.model.accounts import COIN_MARKET, LENDER
+from nobid.model.cause_record import AT_CALLS
 from nobid.model.debt import AMPLE, lender_marks
 
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ def calls(m: ComputeCreditModel) -> None:
     liquidates_coins(m)
     calls_coins(m)
     calls_machines(m)
+    m.causes.drains.calls()
 
 
 def coin_ltv(m: ComputeCreditModel) -> Array:
@@ -43,9 +46,12 @@ def liquidates_coins(m: ComputeCreditModel) -> None:
     books.move_coins(
         giver=("facility", "coins"), taker=("borrower", "coins"), gone=left, come=m.links.borrower.sum(left)
     )
+    beyond = np.maximum(f.drawn - f.principal_due - f.call_due, 0.0) * bad
+    m.causes.drains.takes(drains.COIN_MARGIN, m.links.borrower.sum(repaid + beyond))
+    m.causes.must_sell(m.links.borrower.sum(sold), AT_CALLS)
     f.principal_due = np.where(bad > 0.0, f.drawn, f.principal_due)
     f.call_due = f.call_due * (1.0 - bad)
-    m.sells_coins(ordered_sum(sold))
+    m.sells_coins(ordered_sum(sold), m.links.borrower.sum(sold))
     m.moves(ordered_sum(repaid))
     m.fires("coin liquidation", bad)
     m.record.happened(m, "liquidated", repaid, source=m.edges.creditor, target=m.edges.debtor, channel="coin")
@@ -69,6 +75,7 @@ def calls_coins(m: ComputeCreditModel) -> None:
     m.books.move_coins(
         giver=("borrower", "coins"), taker=("facility", "coins"), gone=m.links.borrower.sum(posted), come=posted
     )
+    m.causes.drains.takes(drains.COIN_MARGIN, m.links.borrower.sum(posted) * price)
     m.fires("coins posted", posted)
     cash = call_to(f.drawn, f.coins * price, terms.initial) * called
     f.call_due = np.where(m.edges.is_coin_loan > 0.0, np.minimum(cash, f.drawn - f.principal_due), f.call_due)

@@ -7,10 +7,12 @@ under the name it has here.
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
-from nobid.model.parameter_fields import MONTH, Section, number
-from nobid.model.parameters_credit import Auction, Buyers, Debt, Hosting, Invest, Lenders, Offtake, Repo
+from nobid.model.parameter_fields import MONTH, Section, choice, number
+from nobid.model.parameters_credit import Auction, Buyers, Debt, Hosting, Impact, Invest, Lenders, Offtake, Repo
 from nobid.model.parameters_world import Coin, Demand, Funding, Hardware, Mining, Regime, Rental, Shock, Supply
 
 __all__ = ["MONTH", "Parameters", "Section", "Shock"]
@@ -26,6 +28,11 @@ class Parameters(Section):
         json_schema_extra={"unit": "YYYY-MM", "source": "measured balance sheets end 2025-12-31"},
     )
     months: int = number(60, "months", "length of a run", source="project design", low=1, high=240)
+    market: Literal["auction", "impact"] = choice(
+        "auction",
+        "how machines are sold: into finite bids, or into a price that gives way and always finds a buyer",
+        source="project design",
+    )
     regime: Regime = Regime()
     coin: Coin = Coin()
     mining: Mining = Mining()
@@ -36,12 +43,18 @@ class Parameters(Section):
     hardware: Hardware = Hardware()
     buyers: Buyers = Buyers()
     auction: Auction = Auction()
+    impact: Impact = Impact()
     repo: Repo = Repo()
     debt: Debt = Debt()
     lenders: Lenders = Lenders()
     hosting: Hosting = Hosting()
     offtake: Offtake = Offtake()
     invest: Invest = Invest()
+    safe: tuple[str, ...] = Field(
+        (),
+        description="agents that pay whatever is due with money from outside and never fail, tighten or lose funding",
+        json_schema_extra={"unit": "list", "source": "scenario"},
+    )
     shock: tuple[Shock, ...] = Field(
         (), description="dated shocks", json_schema_extra={"unit": "list", "source": "scenario"}
     )

@@ -42,6 +42,21 @@ class Auction(Section):
     seized_reserve_value: float = share(0.5, "reserve of an unhurried lender as a share of median value", source=DESIGN)
     seized_reserve_mark: float = share(0.7, "and as a share of the mark", source=DESIGN)
     mark_reversion: float = share(0.25, "share of the gap to value closed in a month", source=DESIGN)
+    marks_on: bool = choice(True, "a forced sale marks down every machine of its generation")
+
+
+class Impact(Section):
+    """The textbook's secondary market (market = "impact"): no bids, only a price that gives way."""
+
+    depth: float = number(
+        0.95,
+        "share of all units",
+        "sale that takes 1 - 1/e of the price above the floor; at 0.95 a tenth sold takes a tenth",
+        source=ASSUMPTION,
+        low=1e-3,
+        high=1e3,
+    )
+    floor: float = share(0.0, "share of median value that no sale goes below")
 
 
 class Repo(Section):
@@ -146,6 +161,8 @@ class Lenders(Section):
     payout: float = share(0.9, "share of a month's profit paid out while above target", source=ASSUMPTION)
     cash_share: float = share(0.03, "cash kept as a share of assets", source=ASSUMPTION)
     warehouse_on: bool = choice(True, "warehouse lines are marked and called")
+    losses_on: bool = choice(True, "defaults cost lenders capital; off: outside money makes them whole")
+    tightening_on: bool = choice(True, "a lender below target refuses, calls early and sells in a hurry")
 
 
 class Hosting(Section):
@@ -154,6 +171,7 @@ class Hosting(Section):
     on: bool = choice(True, "tenants pay modelled hosts; off: rent goes to outside landlords")
     damages_months: float = number(12.0, "months", "damages owed by a tenant that defaults", source=DESIGN, high=120.0)
     relet_months: int = number(9, "months", "months until a lost lease is let again", source=DESIGN, low=0, high=120)
+    spills_on: bool = choice(True, "a tenant's default costs its host rent; off: let again at once, at the same rent")
     relet_price: float = share(0.8, "rent of the new lease over the old", source=DESIGN)
     site_value: float = number(2.0, "USD m/MW", "value of a powered site at the reference rent", source=DESIGN)
 

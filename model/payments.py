@@ -10,7 +10,7 @@ from nobid.agents.borrower import CENT
 from nobid.agents.finance import MILLION
 from nobid.agents.state import Array, ordered_sum, over_generations, ratio
 from nobid.model import repo
-from nobid.model.accounts import BORROWER, COIN_MARKET, LENDER
+from nobid.model.accounts import BORROWER, CAPITAL, COIN_MARKET, LENDER
 from nobid.model.earning import pays_arrears
 from nobid.model.margin import spare_loan_coins
 from nobid.model.release import release_price
@@ -31,6 +31,7 @@ def pays_what_it_can(m: ComputeCreditModel) -> None:
     """Who can pay all that is due has paid it; who cannot has paid nothing and looks for cash."""
     b = m.borrowers
     b.due = owed_now(m)
+    m.books.pay("support", np.maximum(b.due - b.cash, 0.0) * b.safe, payer=CAPITAL, payee=BORROWER)
     able = np.where((b.due > 0.0) & (b.cash >= b.due - CENT), 1.0, 0.0) * b.alive
     if not able.any():
         return
@@ -103,6 +104,7 @@ def pledged_worth(m: ComputeCreditModel) -> tuple[Array, Array, Array]:
 def raises_cash(m: ComputeCreditModel) -> None:
     """Lines are drawn, coins sold and released, repo lent; machines on offer wait for the auction."""
     b = m.borrowers
+    m.causes.must_sell(b.want_coins + b.want_release + b.offer_pledged + over_generations(b.offer_units))
     draws_lines(m)
     sells_coins(m)
     repo.lends(m)
@@ -134,7 +136,7 @@ def sells_coins(m: ComputeCreditModel) -> None:
     sold = np.minimum(b.want_coins + m.links.borrower.sum(released), b.coins)
     m.books.move_coins(giver=("borrower", "coins"), taker=None, gone=sold, come=sold)
     m.books.pay("coins sold", sold * price, payer=COIN_MARKET, payee=BORROWER)
-    m.sells_coins(ordered_sum(sold))
+    m.sells_coins(ordered_sum(sold), sold)
     m.moves(ordered_sum(sold) * price)
     m.fires("coins sold in distress", sold)
     m.fires("coins released", released)

@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Event:
-    """Something that happened: month counted from the start, amount in USD million unless the kind says otherwise."""
+    """Something that happened: month counted from the start, amount in USD million unless the kind says otherwise.
+
+    `first_round` is the round of that month in which the source first stood in an event.
+    """
 
     path: int
     month: int
@@ -49,8 +52,8 @@ class Record:
         self.agent_kinds = [*m.kinds["borrower"], *others]
         shape = (months, len(self.agent_names), paths)
         self.agents: dict[str, Array] = {n: np.full(shape, np.nan) for n in AGENT_COLUMNS} if keep_agents else {}
-        self._first = {"borrower": 0, "lender": len(m.names["borrower"])}
-        self._first["buyer"] = self._first["lender"] + len(m.names["lender"])
+        self.first = {"borrower": 0, "lender": len(m.names["borrower"])}
+        self.first["buyer"] = self.first["lender"] + len(m.names["lender"])
         self.opens_month(m)
 
     def opens_month(self, m: ComputeCreditModel) -> None:
@@ -84,9 +87,9 @@ class Record:
             return
         paths = m.world.path[columns]
         when = np.full(len(rows), float(m.month)), np.full(len(rows), float(m.round))
-        origin = (source[1][rows] + self._first[source[0]]).astype(float)
+        origin = (source[1][rows] + self.first[source[0]]).astype(float)
         nobody = np.full(len(rows), -1.0)
-        other = nobody if target is None else (target[1][rows] + self._first[target[0]]).astype(float)
+        other = nobody if target is None else (target[1][rows] + self.first[target[0]]).astype(float)
         self._events.append((kind, channel, (paths, *when, origin, other, amount[rows, columns])))
 
     def defaults(self, m: ComputeCreditModel, family: str, *, failing: Array, debt: Array) -> None:
@@ -112,10 +115,12 @@ class Record:
             for position, (kind, channel, parts) in enumerate(self._events)
             for path, month, number, origin, other, amount in zip(*parts, strict=True)
         ]
+        first: dict[tuple[int, int, int], int] = {}
         for path, month, number, _, kind, origin, other, channel, amount in sorted(rows):
+            since = first.setdefault((path, month, origin), number)
             source = self.agent_names[origin]
             target = self.agent_names[other] if other >= 0 else ""
-            yield Event(path, month, number, kind, source, target, channel, amount, number)
+            yield Event(path, month, number, kind, source, target, channel, amount, since)
 
     @property
     def events(self) -> list[Event]:

@@ -12,6 +12,7 @@ import numpy as np
 
 from nobid.agents.finance import MILLION, MONTHS
 from nobid.agents.state import Array, Index, ordered_sum, over_generations, ratio
+from nobid.model import drains
 from nobid.model.accounts import BORROWER, BUYER, LENDER
 
 if TYPE_CHECKING:
@@ -58,10 +59,18 @@ def falls_due(m: ComputeCreditModel) -> None:
     room = capacity(m)[m.edges.repo_lender] + b.repo_debt
     kept = np.minimum(np.minimum(b.repo_debt, lendable(m, b.repo_units)), room)
     b.repo_due = (b.repo_debt - kept) * b.alive
+    _drains(m, b.repo_due, np.maximum(b.repo_debt - room, 0.0) * b.alive)
     rate = m.parameters.debt.base_rate + m.parameters.repo.spread
     b.repo_interest = b.repo_debt * rate / MONTHS * b.alive
     m.fires("repo cut", b.repo_due)
     _brokers_settle(m, rate)
+
+
+def _drains(m: ComputeCreditModel, due: Array, beyond: Array) -> None:
+    """Repo not rolled is the dealer's doing as far as it is `beyond` its capacity, else that of marks and haircuts."""
+    short = np.minimum(beyond, due)
+    m.causes.drains.takes(drains.REPO_DEALER, short)
+    m.causes.drains.takes(drains.REPO_MARK, due - short)
 
 
 def _brokers_settle(m: ComputeCreditModel, rate: float) -> None:
@@ -84,6 +93,10 @@ def _brokers_settle(m: ComputeCreditModel, rate: float) -> None:
         giver=("buyer", "units"), taker=("lender", "seized"), gone=handed, come=m.links.broker_lender.sum(handed)
     )
     m.fires("broker seized", fails)
+    keep = 1.0 - m.parameters.debt.liquidation_cost
+    value = handed * m.market.mark / MILLION * keep
+    m.causes.losses.grows("broker_unrecovered", buyers.repo_debt * fails - over_generations(value))
+    m.causes.losses.takes_back(m.links.broker_lender.sum(value))
     m.books.repo(buyers, "repo_debt", -buyers.repo_debt * fails)
     buyers.alive = buyers.alive * (1.0 - fails)
 

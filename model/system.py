@@ -17,6 +17,7 @@ from nobid.agents.neocloud import NeoCloud
 from nobid.agents.state import Array, Columns, Index, Mask, Rows, ordered_sum, over_generations
 from nobid.model import (
     cascade,
+    causes,
     contracts,
     debt,
     earning,
@@ -34,7 +35,7 @@ from nobid.model.draws import Draws
 from nobid.model.edges import Edges, Links
 from nobid.model.estates import EstateNodes
 from nobid.model.execution import Execution, TwoExecutions
-from nobid.model.founders import found, spans
+from nobid.model.founders import found, makes_safe, spans
 from nobid.model.founding import Founding
 from nobid.model.hardware import Hardware, month_name
 from nobid.model.outcome import Failure, ModelStopped
@@ -51,7 +52,8 @@ class ComputeCreditModel(TwoExecutions):
     """The credit system of AI compute on `len(paths)` replications at once.
 
     `execution` "cohort" runs every rule on whole columns, "agent" object by object through Mesa: the same bits.
-    `agents` replaces a class by a subclass of it (`{"miner": MyMiner}`). Raises ModelStopped when a single path stops;
+    `agents` replaces a class by a subclass of it (`{"miner": MyMiner}`). `later`: from which month on (counted from
+    the start) the rules of another founding hold. Raises ModelStopped when a single path stops;
     among several, a path that stops is listed in `failures` and the others go on.
     """
 
@@ -67,12 +69,12 @@ class ComputeCreditModel(TwoExecutions):
         execution: Execution = "cohort",
         agents: Mapping[str, type[Any]] | None = None,
         keep_agents: bool = False,
+        later: Mapping[int, Founding] | None = None,
     ) -> None:
         super().__init__(rng=np.random.default_rng(seed))
         self.founding, self.parameters, self.execution = founding, founding.parameters, execution
         self.classes = {**CLASSES, **(agents or {})}
-        self.month, self.round = 0, 0
-        self.failures: list[Failure] = []
+        self.month, self.round, self.later = 0, 0, {**(later or {})}
         self.fired: dict[str, int] = {}
         self._number_paths(paths)
         self.edges = Edges(founding)
@@ -81,13 +83,13 @@ class ComputeCreditModel(TwoExecutions):
         self.draws = Draws(seed, self.paths, len(founding.buyers))
         self._name_agents()
         self._declare_columns()
-        self.active_leases = np.zeros((len(founding.hosting), len(self.paths)))
         self.estate_nodes = EstateNodes(self)
         self._views()
         self._creates_agents()
         found(self)
         self.books = Books(self, len(self.paths))
         self.record = Record(self, keep_agents)
+        self.causes = causes.Causes(self, len(self.paths))
 
     def step(self) -> None:
         """One month has passed on every running path."""
@@ -96,17 +98,21 @@ class ComputeCreditModel(TwoExecutions):
         rental.clears(self)
         contracts.run(self)
         secondary.opens_month(self)
+        causes.opens_month(self)
         earning.earns(self)
         lending.opens_month(self)
         debt.falls_due(self)
         cascade.runs(self)
         invest.grows(self)
         lending.closes_month(self)
+        causes.closes_month(self)
         month_end.ages(self)
         self.closes_month()
 
     def opens_month(self) -> None:
-        """Counters of the month are zero."""
+        """Rules that change this month have changed; counters of the month are zero."""
+        if self.month in self.later:
+            self.changes_rules(self.later[self.month])
         if self.month >= self.parameters.months:
             raise ModelStopped(f"the run ended in {self.month_name(-1)}: run.months is {self.parameters.months}")
         w = self.world
@@ -115,6 +121,13 @@ class ComputeCreditModel(TwoExecutions):
             setattr(w, name, 0.0)
         self.record.opens_month(self)
         self.books.open_month()
+
+    def changes_rules(self, founding: Founding) -> None:
+        """From now on the founding's parameters and given paths hold; balance sheets, contracts and luck stay."""
+        self.founding, self.parameters = founding, founding.parameters
+        self.hardware = Hardware(founding.generations, self.parameters)
+        self.hardware.at(self.month)
+        makes_safe(self)
 
     def closes_month(self) -> None:
         """The books have been checked, the month recorded; a path whose books do not balance has stopped."""
@@ -174,8 +187,9 @@ class ComputeCreditModel(TwoExecutions):
         some = np.where(ordered_sum(changed) > 0.0, 1.0, 0.0)
         self.world.moved = self.world.moved + some * np.maximum(self.world.opening_debt, 1.0)
 
-    def sells_coins(self, coins: Array) -> None:
-        """Forced sales of `coins` (R,) will move the price at the end of the round."""
+    def sells_coins(self, coins: Array, sellers: Array) -> None:
+        """Forced sales of `coins` (R,) will move the price at the end of the round; `sellers` (n, R) is whose."""
+        self.causes.pools.pushes_coins(sellers)
         self.world.round_coins = self.world.round_coins + coins
         self.world.coins_forced = self.world.coins_forced + coins
 
@@ -206,7 +220,8 @@ class ComputeCreditModel(TwoExecutions):
         getattr(mesa.Agent, "_ids", {}).pop(self, None)
 
     def _number_paths(self, paths: Sequence[int]) -> None:
-        """Every path has a column, in the order asked for, and is going."""
+        """Every path has a column, in the order asked for, and is going; none has failed."""
+        self.failures: list[Failure] = []
         self.paths = list(paths)
         self.path_order: Index = np.argsort(np.array(self.paths), kind="stable")
         self.sorted_paths = np.array(self.paths)[self.path_order]
@@ -235,6 +250,7 @@ class ComputeCreditModel(TwoExecutions):
     def _declare_columns(self) -> None:
         """Every column of agents, edges, world and market exists and is zero."""
         self.columns, paths = Columns(spans(self.founding)), len(self.paths)
+        self.active_leases = np.zeros((len(self.founding.hosting), paths))
         axes = {"generation": len(self.hardware.names), "lag": LAGS, "cooling": 2}
         sizes = {family: len(names) for family, names in self.names.items()}
         agents: tuple[type[Rows], ...] = (*self.classes.values(), Borrower, Lender, GPUBuyer)

@@ -5,18 +5,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from nobid.runs.difference import Difference, diff
     from nobid.runs.errors import InputError
     from nobid.runs.run import Run
     from nobid.runs.scenarios import Scenario, scenario
     from nobid.runs.simulation import Interrupted, simulate
+    from nobid.runs.stored_run import open_run
 
-__all__ = ["InputError", "Interrupted", "Run", "Scenario", "scenario", "simulate"]
+__all__ = ["Difference", "InputError", "Interrupted", "Run", "Scenario", "diff", "open_run", "scenario", "simulate"]
 
 _HOME = {
+    "Difference": "nobid.runs.difference",
     "InputError": "nobid.runs.errors",
     "Interrupted": "nobid.runs.simulation",
     "Run": "nobid.runs.run",
     "Scenario": "nobid.runs.scenarios",
+    "diff": "nobid.runs.difference",
+    "open_run": "nobid.runs.stored_run",
     "scenario": "nobid.runs.scenarios",
     "simulate": "nobid.runs.simulation",
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, Protocol
 
 import numpy as np
@@ -25,7 +25,20 @@ EVENT_UNITS: Final = {
     "target": "agent",
     "channel": "name",
     "amount": "USD m unless the kind says otherwise",
-    "first_round": "round of the cascade",
+    "first_round": "round of the month in which the source first stood in an event",
+}
+CAUSE_UNITS: Final = {
+    **KEY_UNITS,
+    "round": "round of the cascade",
+    "moment": "place in the round: 0 opening, 1 sales, 2 calls, 3 defaults, 4 targets, 5 lenders' own, 6 month end",
+    "effect": "agent",
+    "state": "what happened to it",
+    "cause": "agent or root",
+    "cause_state": "state of the agent, empty for a root",
+    "channel": "name",
+    "via": "item of the ledger",
+    "weight": "share of the effect, 0 to 1",
+    "amount": "USD m",
 }
 
 
@@ -45,6 +58,7 @@ class Model(Protocol):
 
     month: int
     record: Any
+    causes: Any
     failures: Sequence[Any]
 
     def step(self) -> None:
@@ -64,6 +78,7 @@ def tables_of(model: Model, paths: Sequence[int], *, start: str, failures: Seque
     tables = {
         "monthly": monthly_table(model.record, paths, months, whole=whole),
         "events": event_table(model.record.events, start),
+        "causes": cause_table(model.causes.record, start),
         "outcomes": outcome_table(model, paths, whole, failures=failures),
     }
     if model.record.agents:
@@ -105,6 +120,22 @@ def event_table(events: Sequence[Any], start: str) -> pa.Table:
     columns["amount"] = np.array([event.amount for event in ordered], dtype=np.float64)
     columns["first_round"] = np.array([event.first_round for event in ordered], dtype=np.int64)
     return table_with_units(columns, EVENT_UNITS)
+
+
+def cause_table(causes: Iterable[Any], start: str) -> pa.Table:
+    """One row a cause of an effect, by path, then as they happened."""
+    rows = list(causes)
+    columns: dict[str, Any] = {
+        "path": np.array([cause.path for cause in rows], dtype=np.int64),
+        "month": [month_label(start, cause.month) for cause in rows],
+    }
+    for name in ("round", "moment"):
+        columns[name] = np.array([getattr(cause, name) for cause in rows], dtype=np.int64)
+    for name in ("effect", "state", "cause", "cause_state", "channel", "via"):
+        columns[name] = [getattr(cause, name) for cause in rows]
+    for name in ("weight", "amount"):
+        columns[name] = np.array([getattr(cause, name) for cause in rows], dtype=np.float64)
+    return table_with_units(columns, CAUSE_UNITS)
 
 
 def agent_table(record: Record, paths: Sequence[int], months: Sequence[str], *, whole: NDArray[np.int64]) -> pa.Table:

@@ -136,8 +136,11 @@ def parameter_problems(parameters: Parameters, at: Callable[[tuple[str | int, ..
 def shock_problems(
     parameters: Parameters, agents: list[BorrowerRow | Any], at: Callable[[tuple[str | int, ...]], str]
 ) -> Iterator[str]:
-    """A sentence for each shock before the start, or with an agent that does not exist."""
+    """A sentence for each shock before the start, and for each agent named there or as safe that does not exist."""
     names = [row.name for row in agents]
+    for name in parameters.safe:
+        if name not in names:
+            yield f'{at(("safe",))}: there is no agent "{name}" to make safe{did_you_mean(name, names)}'
     for index, shock in enumerate(parameters.shock):
         if month_index(shock.month) < month_index(parameters.start):
             place = at(("shock", index, "month"))

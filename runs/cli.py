@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from nobid.runs.cli_replay import replay
+from nobid.runs.terminal import (
+    DONE,
+    STOPPED,
+    AsJson,
+    Settings,
+    console,
+    print_rows,
+    print_summary,
+    progress_bar,
+    telling,
+)
+
 if TYPE_CHECKING:
-    from rich.console import Console
-
-    from nobid.runs.run import Run
-    from nobid.runs.scenarios import Scenario
+    from nobid.runs.run import Order, Run
     from nobid.runs.summary import Summary
-
-DONE, STOPPED, REFUSED = 0, 1, 2  # exit codes: done, the model stopped, the user's input
-WIDE = 1000  # characters, where the output is no terminal: nothing is cut
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -39,30 +44,25 @@ class Execution(StrEnum):
     agent = "agent"
 
 
-ScenarioName = Annotated[
-    str, typer.Argument(help="A shipped scenario (nobid scenarios), or the path of your own TOML file.")
-]
-Settings = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set", metavar="KEY=VALUE", help="Override a key: coin.volatility=0.8, firm.IREN.cash=100. Repeat at will."
-    ),
-]
-AsJson = Annotated[
-    bool, typer.Option("--json", help="Machine-readable on standard output, all else on standard error.")
-]
-
-
-@app.command(epilog="Example: nobid run mispriced --paths 64 --seed 7 --set lenders.capital_multiple=0.5")
+@app.command(
+    epilog="Example: nobid run mispriced --paths 64 --seed 7 --set lenders.capital_multiple=0.5   ·   A fork: "
+    "nobid run toy --out out/a, then nobid run --from out/a --month 2026-02 --set auction.reoffers=0 --out out/b"
+)
 def run(  # noqa: PLR0917  typer reads the options from the arguments
     name: Annotated[
-        str, typer.Argument(metavar="[SCENARIO]", help="A shipped scenario, or your own TOML file.")
-    ] = "baseline",
+        str | None, typer.Argument(metavar="[SCENARIO]", help="A shipped scenario (else baseline), or your own file.")
+    ] = None,
     paths: Annotated[int | None, typer.Option(help="How many paths (1 where nothing is said).")] = None,
     path: Annotated[int | None, typer.Option(help="Run this path alone: the same as among others.")] = None,
-    seed: Annotated[int, typer.Option(help="Seed of all draws.")] = 7,
+    seed: Annotated[int | None, typer.Option(help="Seed of all draws (7 where nothing is said).")] = None,
     months: Annotated[int | None, typer.Option(help="Length of the run, in months.")] = None,
     settings: Settings = None,
+    start_from: Annotated[
+        Path | None, typer.Option("--from", metavar="RUN", help="Fork this run: its scenario, paths and luck.")
+    ] = None,
+    month: Annotated[
+        str | None, typer.Option(metavar="YYYY-MM", help="With --from: the month from which --set holds.")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Run directory (else out/SCENARIO-SEED-HASH).")] = None,
     execution: Annotated[
         Execution, typer.Option(help="All agents at once, or one by one: same bits.")
@@ -70,29 +70,30 @@ def run(  # noqa: PLR0917  typer reads the options from the arguments
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress and no table.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Simulate a scenario, print what a credit person reads first, and write a run directory."""
-    extra = [] if months is None else [f"months={months}"]
-    asked = {"paths": paths, "path": path, "seed": seed, "execution": execution.value}
+    """Simulate a scenario, print what a credit person reads first, and write a run directory.
+
+    With --from RUN --month M the run RUN is simulated again to the month before M and goes on with the changes.
+    """
     with telling():
-        found = _run(name, [*(settings or []), *extra], out, quiet=quiet, **asked)
-        _close(found, name, quiet=quiet, as_json=as_json)
+        asked = {"paths": paths, "path": path, "seed": seed, "start_from": start_from, "month": month}
+        found = _run(name, out, quiet=quiet, months=months, set=settings, execution=execution.value, **asked)
+        _close(found, name or "baseline", quiet=quiet, as_json=as_json)
     raise typer.Exit(STOPPED if found.failures else DONE)
 
 
-def _run(name: str, settings: list[str], out: Path | None, *, quiet: bool, **asked: Any) -> Run:
+def _run(name: str | None, out: Path | None, *, quiet: bool, **asked: Any) -> Run:
     """The run, written to `out` or to the folder named after it."""
     from nobid.runs.errors import InputError
     from nobid.runs.simulation import default_out, simulate
 
     if asked["paths"] is not None and asked["path"] is not None:
         raise InputError("--paths and --path: give one of them; --path K runs that path alone.")
-    asked["paths"] = 1 if asked["paths"] is None else asked["paths"]
 
-    def folder(world: Scenario) -> Path:
-        return out or default_out(world, asked["seed"], asked["path"])
+    def folder(order: Order) -> Path:
+        return out or default_out(order.scenario, order.seed, asked["path"])
 
-    with progress_bar(name, show=not quiet) as progress:
-        return simulate(name, set=settings, out=folder, progress=progress, argv=sys.argv[1:], **asked)
+    with progress_bar(name or str(asked["start_from"] or "baseline"), show=not quiet) as progress:
+        return simulate(name, out=folder, progress=progress, argv=sys.argv[1:], **asked)
 
 
 def _close(found: Run, name: str, *, quiet: bool, as_json: bool) -> None:
@@ -130,6 +131,11 @@ def _as_json(found: Run, summary: Summary) -> dict[str, Any]:
 
 def next_commands(found: Run, name: str) -> list[str]:
     """Two commands that a person would type next; both exist."""
+    from nobid.runs.fork import fork_record
+
+    fork = fork_record(found.scenario)
+    if fork is not None:
+        return [f"nobid diff {fork['parent']} {found.out}", f"nobid collateral {found.out} --month {fork['month']}"]
     if len(found.paths) == 1:
         return [f"nobid run {name} --seed {found.seed} --paths 64", f"nobid scenarios {name} --full"]
     worst = found.outcomes.sort_values(["debt_defaulted", "path"], ascending=[False, True])["path"].iloc[0]
@@ -152,7 +158,7 @@ def scenarios(
         if name is None:
             if full or settings:
                 raise InputError("nobid scenarios: --full and --set need a scenario: nobid scenarios baseline --full.")
-            _list(described(), ("name", "title", "question"), as_json=as_json)
+            print_rows(described(), ("name", "title", "question"), as_json=as_json)
             return
         world = scenario(name, set=settings)
         if as_json:
@@ -183,95 +189,10 @@ def parameters(
         if not lines:
             guess = did_you_mean(pattern, [line["key"] for line in settable(name, "")])
             raise InputError(f'no parameter matches "{pattern}"{guess} (nobid parameters lists all)')
-        _list(lines, ("key", "value", "unit", "bounds", "source", "meaning"), as_json=as_json)
+        print_rows(lines, ("key", "value", "unit", "bounds", "source", "meaning"), as_json=as_json)
 
 
-def _list(rows: list[dict[str, str]], columns: tuple[str, ...], *, as_json: bool) -> None:
-    """The rows as a table, or as JSON; names and values are never cut."""
-    if as_json:
-        typer.echo(json.dumps(rows, indent=2, ensure_ascii=False))
-        return
-    from rich.table import Table
-
-    table = Table(*columns, box=None, pad_edge=False)
-    table.columns[0].no_wrap = True
-    table.columns[0].overflow = "ignore"
-    for column in table.columns[1:]:
-        column.overflow = "fold"
-    for row in rows:
-        table.add_row(*(row[column] for column in columns))
-    console().print(table)
-
-
-def print_summary(summary: Summary, to: Console) -> None:
-    """The closing table on a console."""
-    from rich.table import Table
-
-    to.print(summary.headline, style="bold", soft_wrap=True)
-    for block in summary.blocks:
-        table = Table(block.heading, box=None, pad_edge=False, title_justify="left")
-        for column in block.columns:
-            table.add_column(column, justify="right")
-        for row in block.rows:
-            table.add_row(*row)
-        to.print()
-        to.print(table)
-    to.print()
-    for sentence in (summary.outcome, *summary.remarks):
-        to.print(sentence, soft_wrap=True)
-
-
-def console(*, error: bool = False) -> Console:
-    """A console that takes texts as they are; wide where nobody looks at it."""
-    from rich.console import Console
-
-    stream = sys.stderr if error else sys.stdout
-    width = None if stream.isatty() else WIDE
-    return Console(file=stream, width=width, markup=False, highlight=False, emoji=False)
-
-
-@contextmanager
-def progress_bar(title: str, *, show: bool) -> Iterator[Any]:
-    """A bar on standard error with rate, time left and defaults found; nothing where that is no terminal."""
-    if not show or not sys.stderr.isatty():
-        yield None
-        return
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
-
-    tail = (TextColumn("{task.fields[rate]}"), TimeRemainingColumn(), TextColumn("{task.fields[found]}"))
-    with Progress(
-        TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), *tail, console=console(error=True)
-    ) as bar:
-        task = bar.add_task(title, total=None, rate="", found="")
-
-        def told(now: Any) -> None:
-            speed = bar.tasks[0].speed or bar.tasks[0].finished_speed
-            rate = f"{speed:,.0f} path-months/s" if speed else ""
-            found = f"{now.defaults:.0f} defaults" + (
-                f", {now.defaults / now.paths:.1f} a path so far" if now.paths > 1 else ""
-            )
-            bar.update(task, completed=now.done, total=now.total, rate=rate, found=found)
-
-        yield told
-
-
-@contextmanager
-def telling() -> Iterator[None]:
-    """Whatever is the user's or the model's to hear is told in sentences, with the exit code that belongs to it."""
-    from nobid.model.outcome import ModelStopped
-    from nobid.runs.errors import InputError
-
-    try:
-        yield
-    except InputError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(REFUSED) from error
-    except ModelStopped as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(STOPPED) from error
-    except KeyboardInterrupt as error:
-        typer.echo(str(error) or "stopped by hand.", err=True)
-        raise typer.Exit(STOPPED) from error
+app.add_typer(replay)
 
 
 def main() -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -14,8 +15,9 @@ import pyarrow as pa
 
 from nobid.runs.block_tables import units_of
 from nobid.runs.errors import InputError
+from nobid.runs.fork import timetable
 from nobid.runs.months import month_index, month_label
-from nobid.runs.run_directory import RunDirectory
+from nobid.runs.run_record import Stored
 from nobid.runs.scenario_files import did_you_mean
 from nobid.runs.scenarios import Scenario
 from nobid.runs.summary import Summary, summarise
@@ -42,17 +44,29 @@ class Order:
     agents: Mapping[str, type] | None = None
     chunk: int = PATHS_PER_BLOCK
     argv: tuple[str, ...] = ()
+    caution: str = ""
+    barred: str = ""
 
     def model(self, paths: range, *, keep_agents: bool) -> Any:
-        """A model of these paths at the start."""
-        return engine()(
-            self.scenario.founding,
-            seed=self.seed,
-            paths=paths,
-            execution=self.execution,
-            agents=self.agents,
-            keep_agents=keep_agents,
-        )
+        """A model of these paths at the start; a fork's changes its rules when their months come.
+
+        `caution` is told as a warning BitsNotPromised. Errors: InputError where the order is `barred`.
+        """
+        self.permits()
+        founding, later = timetable(self.scenario)
+        asked = {"seed": self.seed, "execution": self.execution, "agents": self.agents, "keep_agents": keep_agents}
+        return engine()(founding, paths=paths, **asked, **({"later": later} if later else {}))
+
+    def permits(self) -> None:
+        """The run may be simulated again; what stands against the same bits has been told."""
+        if self.barred:
+            raise InputError(self.barred)
+        if self.caution:
+            warnings.warn(self.caution, BitsNotPromised, stacklevel=3)
+
+
+class BitsNotPromised(UserWarning):
+    """A stored run is simulated again by another engine, or on other libraries, than the one that made it."""
 
 
 def engine() -> Any:
@@ -124,7 +138,7 @@ class Run:
 
     def _arrow(self, name: str) -> pa.Table | None:
         if self.out is not None:
-            return RunDirectory(self.out).read(name, self.paths)
+            return Stored(self.out).read(name, self.paths)
         pieces = self.kept.get(name)
         return pa.concat_tables(pieces) if pieces else None
 
@@ -137,12 +151,28 @@ class Run:
     def graph(self, month: str | int, path: int | None = None) -> nx.MultiDiGraph[str]:
         """The exposures at the end of a month (YYYY-MM), or at the "start"; the path is simulated again up to it."""
         number = self.paths[0] if path is None else path
-        months = self._months_to(month)
+        months = self.months_to(month)
         if (number, months) not in self.graphs:
             self.graphs[number, months] = _graph(self.order, number, months)
         return self.graphs[number, months]
 
-    def _months_to(self, month: str | int) -> int:
+    def depth(self, month: str | int, path: int | None = None) -> pd.DataFrame:
+        """At which price shares of the pledged machines could be sold then; units in `.attrs["units"]`."""
+        from nobid.runs.collateral import collateral_report
+
+        return collateral_report(self, month, path=path).depth
+
+    def ltv(self, month: str | int, path: int | None = None, by: str = "facility") -> pd.DataFrame:
+        """Debt over collateral at book, marks and liquidation then, by facility, lender or kind of lender."""
+        from nobid.runs.collateral import collateral_report
+
+        return collateral_report(self, month, path=path, by=by).ltv
+
+    def months_to(self, month: str | int) -> int:
+        """How many months lie between the start and the end of the month (YYYY-MM, a count, or "start").
+
+        Errors: InputError where it is not a month of the run.
+        """
         parameters = self.scenario.parameters
         if month in ("start", 0):
             return 0
@@ -173,6 +203,16 @@ class Run:
         if name not in FIGURES:
             raise InputError(f'there is no figure "{name}"{did_you_mean(name, FIGURES)}')
         return FIGURES[name](self)
+
+    def fork(self, month: str, set: Mapping[str, Any] | Iterable[str] | None = None, **asked: Any) -> Run:
+        """A run that is this one until the month before `month` (YYYY-MM), and goes on from there with the changes.
+
+        `asked`: paths, path, execution, out, agents … of `simulate`; the paths are this run's where none are asked for.
+        Errors: InputError for a change that acts only at the start.
+        """
+        from nobid.runs.simulation import simulate
+
+        return simulate(start_from=self, month=month, set=set, **asked)
 
     def summary(self) -> Summary:
         """The figures a credit person reads first."""

@@ -156,13 +156,13 @@ def _unknown_top_keys(layers: Sequence[Layer]) -> list[str]:
     problems: list[str] = []
     for layer in layers:
         for key, value in layer.values.items():
-            place = where([layer], (key,))
+            place = partial(where, [layer], (key,))
             if key not in known:
-                problems += _unknown_section(place, key, value, known)
+                problems += _unknown_section(place(), key, value, known)
             elif key in ("title", "question", "tables") and not isinstance(value, str):
-                problems.append(f"{place}: {key} = {shown(value)}: must be a text.")
+                problems.append(f"{place()}: {key} = {shown(value)}: must be a text.")
             elif key in ("remove", "paths") and not isinstance(value, Mapping):
-                problems.append(f"{place}: {key} = {shown(value)}: must be a table, as in [{key}].")
+                problems.append(f"{place()}: {key} = {shown(value)}: must be a table, as in [{key}].")
     return problems
 
 
@@ -205,9 +205,9 @@ def _merge(into: dict[str, Any], values: Mapping[str, Any]) -> None:
 
 
 def _with_names(parameters: Parameters, rows: Rows) -> Parameters:
-    """Agents that a shock makes fail are called by name, whether name or ticker was given."""
+    """Agents that a shock makes fail, and safe ones, are called by name, whether name or ticker was given."""
     shocks = [one.model_copy(update={"fail": tuple(map(rows.agent, one.fail))}) for one in parameters.shock]
-    return parameters.model_copy(update={"shock": tuple(shocks)})
+    return parameters.model_copy(update={"shock": tuple(shocks), "safe": tuple(map(rows.agent, parameters.safe))})
 
 
 def _base_tables(layers: Sequence[Layer], problems: list[str]) -> Mapping[str, Sequence[Row]]:

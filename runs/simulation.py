@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -16,13 +16,12 @@ from nobid.model.outcome import Failure, ModelStopped
 from nobid.runs.block_tables import COUNTS, tables_of
 from nobid.runs.errors import InputError
 from nobid.runs.months import month_label
+from nobid.runs.order import Asked, ordered
 from nobid.runs.run import AGENTS_KEPT_UP_TO, PATHS_PER_BLOCK, PHASES, Order, Run, engine
 from nobid.runs.run_directory import SHORT_HASH, Block, RunDirectory, plan
-from nobid.runs.run_record import run_record, written
-from nobid.runs.scenarios import Scenario, scenario
+from nobid.runs.run_record import run_record, write_scenario, written
+from nobid.runs.scenarios import Scenario
 from nobid.runs.summary import outcome_sentence
-
-EXECUTIONS: Final = ("cohort", "agent")
 
 
 @dataclass(frozen=True)
@@ -45,15 +44,17 @@ class Interrupted(KeyboardInterrupt):
 
 
 def simulate(
-    name: str | Path | Scenario = "baseline",
+    name: str | Path | Scenario | None = None,
     *,
-    paths: int = 1,
-    seed: int = 7,
+    paths: int | None = None,
+    seed: int | None = None,
     path: int | None = None,
     months: int | None = None,
     set: Mapping[str, Any] | Iterable[str] | None = None,
+    start_from: str | Path | Run | None = None,
+    month: str | None = None,
     execution: str = "cohort",
-    out: str | Path | Callable[[Scenario], Path] | None = None,
+    out: str | Path | Callable[[Order], Path] | None = None,
     agents: Mapping[str, type] | None = None,
     chunk: int = PATHS_PER_BLOCK,
     progress: Callable[[Progress], None] | None = None,
@@ -63,17 +64,18 @@ def simulate(
     """The scenario has run on `paths` paths, or on the one path with the number `path`; it lies in `out` if given.
 
     Path k is the same, bit for bit, alone and among others. Own agents: `agents={"miner": MyMiner}`.
-    `out` may be a function of the scenario, such as one that calls `default_out`.
+    `out` may be a function of the order, such as one that calls `default_out`. A fork: the run `start_from` goes on
+    from `month` with the changes in `set`. Where nothing is said: the baseline, one path, seed 7; for a fork the
+    scenario, paths, seed and agents of its run.
     Errors: InputError for a mistake in what was given; ModelStopped when a single path cannot go on; Interrupted.
     """
     clock = dict.fromkeys(PHASES, 0.0)
-    wanted = _wanted(paths=paths, path=path, seed=seed, chunk=chunk, execution=execution)
-    with _timed(clock, "found"):
-        world = _world(name, set, months)
     with _timed(clock, "import"):
         engine()
-    run = Run(Order(world, seed, wanted, execution, agents, chunk, tuple(argv)), cpu_seconds=clock)
-    directory = _open(run, out(world) if callable(out) else out)
+    with _timed(clock, "found"):
+        asked = Asked(name, paths, path, seed, months, set, start_from, month, execution, agents, chunk, tuple(argv))
+        run = Run(ordered(asked), cpu_seconds=clock)
+    directory = _open(run, out(run.order) if callable(out) else out)
     _simulate(run, directory, progress)
     if directory is not None and figures and not run.figures:
         _draw(run, directory)
@@ -86,30 +88,6 @@ def default_out(world: Scenario, seed: int, path: int | None) -> Path:
     return Path("out") / f"{world.name}-{seed}-{world.hash[:SHORT_HASH]}{alone}"
 
 
-def _world(
-    name: str | Path | Scenario, overrides: Mapping[str, Any] | Iterable[str] | None, months: int | None
-) -> Scenario:
-    if isinstance(name, Scenario):
-        if overrides is not None or months is not None:
-            raise InputError("a scenario object is complete: give `set` and `months` to scenario(…), or its name here.")
-        return name
-    extra = {} if months is None else {"months": months}
-    if overrides is None or isinstance(overrides, Mapping):
-        return scenario(name, set={**(overrides or {}), **extra})
-    return scenario(name, set=[*overrides, *(f"{key}={value}" for key, value in extra.items())])
-
-
-def _wanted(*, paths: int, path: int | None, seed: int, chunk: int, execution: str) -> tuple[int, ...]:
-    for name, value, least in (("paths", paths, 1), ("path", path or 0, 0), ("seed", seed, 0), ("chunk", chunk, 1)):
-        if isinstance(value, bool) or not isinstance(value, int) or value < least:
-            raise InputError(f"{name} = {value}: must be a whole number of at least {least}.")
-    if execution not in EXECUTIONS:
-        raise InputError(f'execution = "{execution}": must be one of {", ".join(EXECUTIONS)}.')
-    if path is not None and paths != 1:
-        raise InputError(f"path = {path} and paths = {paths}: give one of them: path runs that path alone.")
-    return (path,) if path is not None else tuple(range(paths))
-
-
 def _open(run: Run, out: str | Path | None) -> RunDirectory | None:
     """The run directory, ready, and what it already cost; InputError where it holds another run."""
     if out is None:
@@ -119,6 +97,8 @@ def _open(run: Run, out: str | Path | None) -> RunDirectory | None:
     if record is not None:
         ours = run_record(run)
         directory.check(record, config_hash=ours["config_hash"], seed=run.seed, version=ours["version"])
+        if record.get("own_agents", ours["own_agents"]) != ours["own_agents"]:
+            raise InputError(f"--out {directory.path}: holds a run with other agents of its own: choose another --out.")
         for phase, seconds in record.get("cpu_seconds", {}).items():
             run.cpu_seconds[phase] = run.cpu_seconds.get(phase, 0.0) + seconds
         run.figures = list(record.get("figures", []))
@@ -133,8 +113,7 @@ def _simulate(run: Run, directory: RunDirectory | None, progress: Callable[[Prog
     if directory is not None and blocks:
         run.figures = []
         written(run, directory)  # first: a folder with run.json is ours
-        directory.write_text("scenario.toml", run.scenario.given)
-        directory.write_text("resolved.toml", run.scenario.to_toml())
+        write_scenario(run, directory)
     try:
         for block, tables in _blocks(run, blocks, progress):
             with _timed(run.cpu_seconds, "store"):

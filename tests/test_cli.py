@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
+from nobid.runs import simulation
 from nobid.runs.cli import app
 from nobid.runs.parameter_table import parameter_keys
 from nobid.runs.scenario_files import shipped_names
@@ -26,20 +28,24 @@ def nobid(*words: str) -> Any:
     return CliRunner().invoke(app, list(words))
 
 
+VERBS = ("run", "scenarios", "parameters", "diff", "collateral")
+
 # ---- looking up
 
 
 def test_every_verb_has_help_with_an_example() -> None:
     assert "Example: nobid run" in nobid("--help").stdout
-    for verb in ("run", "scenarios", "parameters"):
+    for verb in VERBS:
         answer = nobid(verb, "--help")
         assert answer.exit_code == 0
         assert f"Example: nobid {verb}" in answer.stdout
 
 
-def test_help_imports_nothing_heavy() -> None:
+@pytest.mark.parametrize("verb", ["run", "diff"])
+def test_help_imports_nothing_heavy(verb: str) -> None:
     code = (
-        "import sys\nfrom nobid.runs import cli\ntry:\n    cli.app(['run', '--help'])\nexcept SystemExit:\n    pass\n"
+        "import sys\nfrom nobid.runs import cli\n"
+        f"try:\n    cli.app(['{verb}', '--help'])\nexcept SystemExit:\n    pass\n"
         "heavy = {'numpy', 'pandas', 'scipy', 'matplotlib', 'mesa', 'pyarrow', 'networkx'}\n"
         "sys.exit(', '.join(sorted(heavy & set(sys.modules))) or 0)"
     )
@@ -102,6 +108,10 @@ def test_parameters_are_found_by_pattern_for_a_scenario_or_the_defaults() -> Non
         (("run", "toy", "--paths", "2", "--path", "1"), "--paths and --path: give one of them"),
         (("run", "toy", "--paths", "0"), "paths = 0: must be a whole number of at least 1."),
         (("scenarios", "--full"), "--full and --set need a scenario"),
+        (("run", "toy", "--month", "2026-02"), "month = 2026-02: a month belongs to a fork"),
+        (("run", "--from", "out/nope", "--month", "2026-02"), "out/nope: there is no such run directory."),
+        (("diff", "out/a", "out/b"), "out/a: there is no such run directory."),
+        (("collateral", "out/a"), "out/a: there is no such run directory."),
     ],
 )
 def test_a_mistake_is_one_sentence_and_exit_code_two(
@@ -184,10 +194,88 @@ def test_path_k_is_the_same_alone_and_among_others(tmp_path: Path) -> None:
 def test_every_column_of_a_run_has_a_unit(tmp_path: Path) -> None:
     nobid("run", "toy", "--months", "2", "--out", str(tmp_path / "r"), "--quiet")
     files = list((tmp_path / "r").rglob("*.parquet"))
-    assert {file.parent.name for file in files} == {"monthly", "events", "outcomes", "agents"}
+    assert {file.parent.name for file in files} == {"monthly", "events", "outcomes", "agents", "causes"}
     columns = [(file.parent.name, column) for file in files for column in pq.read_schema(file)]
     bare = [f"{table}.{column.name}" for table, column in columns if not (column.metadata or {}).get(b"unit")]
     assert bare == []
+
+
+# ---- runs asked again
+
+
+@pytest.fixture
+def two_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A toy run in out/a, in a folder where commands are typed."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(simulation, "_draw", lambda run, directory: None)
+    assert nobid("run", "toy", "--out", "out/a", "--quiet").exit_code == 0
+    return tmp_path
+
+
+def example(verb: str, beginning: str) -> str:
+    """The command that the help of the verb gives as an example, from its beginning on."""
+    told = re.sub(r"\s+", " ", nobid(verb, "--help").stdout.split("Example:")[-1])
+    found = re.search(rf"nobid ({beginning}.*?)(?: ·|,|$)", told.strip())
+    assert found, told
+    return found[1]
+
+
+def test_the_examples_of_a_fork_in_the_help_work_one_after_the_other(two_runs: Path) -> None:
+    for verb, beginning in (("run", "run --from"), ("diff", "diff"), ("collateral", "collateral")):
+        command = example(verb, beginning)
+        answer = nobid(*command.split())
+        assert answer.exit_code == 0, answer.stderr
+    assert "default, Cloud Two" in nobid("diff", "out/a", "out/b").stdout
+
+
+def test_a_fork_writes_its_own_folder_and_names_the_comparison_as_the_next_command(two_runs: Path) -> None:
+    answer = nobid("run", "--from", "out/a", "--month", "2026-02", "--set", "auction.reoffers=0")
+    assert answer.exit_code == 0, answer.stderr
+    assert "until 2026-02 as out/a (hash" in answer.stdout
+    steps = [one.removeprefix("next: nobid ") for one in answer.stdout.splitlines() if one.startswith("next: ")]
+    assert steps[0].startswith("diff out/a out/toy-7-")
+    for step in steps:
+        assert nobid(*step.split()).exit_code == 0
+    assert nobid("run", "--from", "out/a", "--month", "2026-02", "--path", "3", "--quiet").exit_code == 0
+    assert len(list(Path("out").glob("toy-7-*-path3"))) == 1
+
+
+def test_a_change_that_acts_only_at_the_start_is_refused_with_two_and_nothing_is_written(two_runs: Path) -> None:
+    answer = nobid("run", "--from", "out/a", "--month", "2026-02", "--set", "lenders.capital_multiple=0.5")
+    assert answer.exit_code == 2
+    assert answer.stderr.startswith("--set lenders.capital_multiple = 0.5: cannot change in 2026-02: it is part of the")
+    assert [one.name for one in Path("out").iterdir()] == ["a"]
+
+
+def test_runs_without_difference_are_told_with_zero_in_words_and_to_machines(two_runs: Path) -> None:
+    nobid("run", "--from", "out/a", "--month", "2026-03", "--out", "out/same", "--quiet")
+    quiet = nobid("diff", "out/a", "out/same", "--quiet")
+    assert quiet.exit_code == 0
+    assert quiet.stdout.startswith("identical: on path 0 every event")
+    assert quiet.stdout.count("\n") == 1
+    told = json.loads(nobid("diff", "out/a", "out/same", "--json").stdout)
+    assert told["identical"] is True
+    assert told["a"]["run"] == "out/a"
+
+
+def test_collateral_is_told_by_lender_and_to_machines(two_runs: Path) -> None:
+    answer = nobid("collateral", "out/a", "--month", "2026-02", "--by", "lender")
+    assert "Bank" in answer.stdout
+    told = json.loads(nobid("collateral", "out/a", "--json").stdout)
+    assert set(told) == {"units", "depth", "ltv"}
+    assert told["ltv"][0]["month"] == "start"
+    wrong = nobid("collateral", "out/a", "--by", "colour")
+    assert (wrong.exit_code, wrong.stderr.count("\n")) == (2, 1)
+
+
+def test_what_is_not_promised_is_a_sentence_on_standard_error(two_runs: Path) -> None:
+    record = json.loads(Path("out/a/run.json").read_text(encoding="utf-8"))
+    Path("out/a/run.json").write_text(json.dumps({**record, "version": "0.0.1"}), encoding="utf-8")
+    answer = nobid("collateral", "out/a", "--month", "2026-02")
+    assert answer.exit_code == 0
+    assert answer.stderr.startswith("out/a was made with nobid 0.0.1 (here ")
+    assert answer.stderr.endswith("the same bits are not promised.\n")
+    assert nobid("diff", "out/a", "out/a").stderr == ""
 
 
 @pytest.mark.slow

@@ -15,11 +15,11 @@ from nobid.model.founding import Founding, ShockPaths
 from nobid.model.parameters import Parameters
 from nobid.runs.scenarios import scenario
 from tests.test_debt import convertible, covenant, funding, note
-from tests.test_default import firm_and_loan, leased
+from tests.test_default import STEADY, failing, firm_and_loan, leased
 from tests.test_margin import coin_loan
 from tests.test_repo import giver
 from tests.test_secondary import pledged
-from tests.worlds import borrower, changed, fingerprint, run, world
+from tests.worlds import borrower, buyer, changed, fingerprint, lender, run, world
 
 # Where a small move would not reach a threshold, or a field is no number: the value to move to.
 TO: dict[str, Any] = {
@@ -30,6 +30,7 @@ TO: dict[str, Any] = {
     "debt.waiver_months": 1,
     "debt.walk_away_ltv": 9.0,
     "invest.coin_months": 1,
+    "safe": ("CoreWeave", "Thin SPV"),
 }
 
 
@@ -90,10 +91,13 @@ def moves(key: str, now: Any) -> list[Any]:
 def grounds() -> dict[str, tuple[Founding, int, tuple[int, ...]]]:
     """The runs on which parameters are moved: founding, months, paths."""
     machines = firm_and_loan(50.0, firm={"cash": 1.0, "overhead": 0.0}, rate=0.12, recourse=False, amortisation="level")
+    patient = (*firm_and_loan(50.0), lender(equity_ratio=0.9, other_share=0.9), buyer(budget=1.0))
     return {
+        "seized": (world(*patient, paths=STEADY, **failing("Firm")), 4, (0,)),
         "crisis": (scenario("everything").founding, 8, (1,)),
         "growth": (scenario("baseline").founding, 7, (0, 1, 2, 3)),
         "winter": (scenario("crypto-winter").founding, 10, (1,)),
+        "impact": (changed(scenario("everything").founding, market="impact"), 8, (1,)),
         "long crisis": (scenario("everything").founding, 20, (1, 2)),
         "roll": (world(borrower(cash=100.0, other_income=1.0), note(), paths=funding(0.3)), 3, (0,)),
         "convertible": (convertible(), 2, (0,)),
@@ -109,6 +113,7 @@ def grounds() -> dict[str, tuple[Founding, int, tuple[int, ...]]]:
 
 # Where a parameter is tried, if not on the crisis and then on growth: small worlds in which what it steers happens.
 WHERE = {
+    "auction.seized_reserve_mark": "seized",
     "coin.impact_decay": "coin sale",
     "debt.conversion_strike": "convertible",
     "debt.convertibles": "convertible",
@@ -122,6 +127,9 @@ WHERE = {
     "debt.walk_away_ltv": "surrender",
     "funding.roll_decay": "roll",
     "hosting.relet_months": "lease",
+    "hosting.spills_on": "lease",
+    "impact.depth": "impact",
+    "impact.floor": "impact",
     "hosting.relet_price": "lease",
     "invest.capture": "growth",
     "invest.hurdle": "growth",

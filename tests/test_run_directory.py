@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import networkx as nx
@@ -71,6 +72,7 @@ class FakeModel:
         self.founding, self.paths, self.seed = founding, list(asked["paths"]), asked["seed"]
         self.month, self.closed = 0, False
         self.failures: list[Failure] = []
+        self.causes = SimpleNamespace(record=[])
         months, paths = founding.parameters.months, len(self.paths)
         generations = [row.name for row in founding.generations]
         names = [*PLAIN, *RATIOS, *COUNTED, *MONEY, "offered", "sold", "unsold", "share_debt_dscr_below_1"]
@@ -216,7 +218,7 @@ def test_the_same_run_twice_gives_the_same_bytes(tmp_path: Path) -> None:
     run(tmp_path / "a", paths=3)
     run(tmp_path / "b", paths=3)
     assert parts(tmp_path / "a") == parts(tmp_path / "b")
-    assert len(parts(tmp_path / "a")) == 4
+    assert len(parts(tmp_path / "a")) == 5
 
 
 def test_run_json_says_what_was_asked_and_how_it_ended(tmp_path: Path) -> None:

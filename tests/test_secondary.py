@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 
 from nobid.model.founding import Founding, ShockPaths
-from nobid.model.secondary import depth_price, patient_reserve, scrap_price
+from nobid.model.secondary import depth_price
 from nobid.model.system import ComputeCreditModel
-from tests.worlds import borrower, buyer, facility, generation, run, without_bids, world
+from nobid.model.trade import ImpactTrade, patient_reserve, scrap_price
+from nobid.runs.scenarios import scenario
+from tests.worlds import borrower, buyer, changed, columns_of, facility, generation, run, same_bits, without_bids, world
 
 RENT = ShockPaths(rent=np.full(24, 1.5))
 
@@ -46,7 +48,8 @@ def test_the_first_sale_is_sized_at_the_presale_price() -> None:
     model = run(founding, 1)
     first = next(event for event in model.record.events if event.kind == "bought")
     mark = float(start.market.mark[0, 0])
-    mark += 0.25 * (float(model.record.monthly["value_H100"][0, 0]) - mark)
+    worth = min(float(model.record.monthly[f"{name}_H100"][0, 0]) for name in ("value", "list"))
+    mark += 0.25 * (worth - mark)
     expected = np.ceil(1.0 / (0.8 * mark / 1e6))
     assert first.amount == pytest.approx(expected)
 
@@ -170,3 +173,131 @@ def test_machines_worth_less_than_their_release_price_bring_their_owner_nothing(
     model = run(pledged(debt=100.0, need=1.0), 1)
     assert float(model.books.row("used machines")[1, 0]) == 0.0
     assert model.record.monthly["defaults_neocloud"][0, 0] == 1.0
+
+
+# ---- the textbook's market: whatever is offered is sold, only the price gives way
+
+IMPACT: dict[str, Any] = {"market": "impact"}
+
+
+def sold_into_impact(sold: float, *, mark: float, depth: float = 0.5, units: int = 1000) -> float:
+    """The price of `sold` out of the `units` that exist, at a mark of `mark`."""
+    model = run(sale(without_bids(), need=0.0, units=units, impact__depth=depth, **IMPACT), 1)
+    model.market.mark = mark
+    trade = ImpactTrade(model)
+    trade.clear(0, np.array([sold]), np.array([0.0]))
+    assert float(trade.sold[0, 0]) == sold
+    assert float(trade.bought[:, 0].sum()) == pytest.approx(sold)
+    return float(trade.price[0, 0])
+
+
+def test_a_hundred_machines_of_a_thousand_fall_by_hand() -> None:
+    # depth: half of the 1,000 that exist, 500; 100 / 500 = 0.2
+    assert sold_into_impact(100.0, mark=20_000.0) == pytest.approx(20_000.0 * np.exp(-0.2))
+    assert sold_into_impact(500.0, mark=20_000.0) == pytest.approx(20_000.0 / np.e)
+
+
+def test_the_depth_is_a_share_of_the_machines_that_exist() -> None:
+    twice = sold_into_impact(200.0, mark=20_000.0, units=2000)
+    assert twice == pytest.approx(sold_into_impact(100.0, mark=20_000.0))
+
+
+def test_no_sale_goes_below_scrap_nor_below_the_floor() -> None:
+    assert sold_into_impact(1000.0, mark=20_000.0, depth=0.01) == pytest.approx(750.0)  # 3 % of 25,000
+    model = run(sale(without_bids(), need=0.0, impact__depth=0.01, impact__floor=0.5, **IMPACT), 1)
+    trade = ImpactTrade(model)
+    trade.clear(0, np.array([1000.0]), np.array([0.0]))
+    assert float(trade.price[0, 0]) == pytest.approx(0.5 * float(model.market.value[0, 0]))
+
+
+def test_where_nobody_bids_the_auction_leaves_all_unsold_and_the_impact_nothing() -> None:
+    auction, impact = run(sale(without_bids()), 1), run(sale(without_bids(), **IMPACT), 1)
+    assert units_of(auction) == (1000.0, 0.0)
+    assert auction.record.monthly["defaults_neocloud"][0, 0] == 1.0
+    kept, bought = units_of(impact)
+    assert (kept + bought, bought > 0.0) == (1000.0, True)
+    assert impact.record.monthly["defaults_neocloud"][0, 0] == 0.0
+    assert impact.record.monthly["unsold"][0, 0] == 0.0
+
+
+def test_the_invented_buyer_is_paid_for_by_the_capital_market_and_takes_the_machines_on() -> None:
+    rich, poor = buyer(), without_bids(racks_air=3e5, racks_liquid=3e5)
+    model = run(sale(rich, poor, **IMPACT), 1)
+    bought = model.buyers.units[:, 0, 0]
+    assert bought.sum() > 0.0
+    assert float(bought[1]) == pytest.approx(3.0 * float(bought[0]))  # by racks, budgets play no part
+    spent, moving = (-float(model.books.row(row)[3, 0]) for row in ("used machines", "move-in"))
+    capital = -float(model.books.row("acquisition funding").min())
+    assert spent == pytest.approx(float(model.record.monthly["sold_value"][0, 0]))
+    assert capital == pytest.approx(spent + moving)
+    assert moving == pytest.approx(float(bought.sum()) * 1000.0 / 1e6)
+    assert model.buyers.cash[:, 0] == pytest.approx([0.0, 0.0], abs=1e-9)
+
+
+def test_the_invented_buyer_brings_the_racks_that_are_missing() -> None:
+    small = buyer(racks_air=10.0, free_air=4.0, racks_liquid=0.0, free_liquid=0.0)
+    model = run(sale(small, buyers__rack_growth=0.0, **IMPACT), 1)
+    bought = units_of(model)[1]
+    assert bought > 4.0
+    assert float(model.buyers.free[0, 0, 0]) == 0.0
+    assert float(model.buyers.racks[0, 0, 0]) == pytest.approx(10.0 + bought - 4.0)
+
+
+def test_a_patient_lender_sells_too_where_a_buyer_is_invented() -> None:
+    model = run(sale(without_bids(), need=0.0, **IMPACT), 1)
+    trade = ImpactTrade(model)
+    trade.clear(0, np.array([0.0]), np.array([900.0]))
+    assert float(trade.price[0, 0]) < float(patient_reserve(model)[0, 0])
+    assert (float(trade.forced_share[0, 0]), float(trade.patient_share[0, 0])) == (0.0, 1.0)
+
+
+def test_the_depth_price_under_an_impact_is_the_impact_price_and_moves_nothing() -> None:
+    model = run(sale(without_bids(), need=0.0, impact__depth=0.5, **IMPACT), 1)
+    before, mark = columns_of(model), float(model.market.mark[0, 0])
+    price = depth_price(model, np.array([[250.0]]))
+    assert float(price[0, 0]) == pytest.approx(mark * np.exp(-0.5))
+    assert same_bits(columns_of(model), before) == []
+
+
+def test_sales_in_two_rounds_move_the_price_as_one_sale_of_both() -> None:
+    model = run(sale(without_bids(), need=0.0, **IMPACT), 1)
+    whole = ImpactTrade(model)
+    whole.clear(0, np.array([300.0]), np.array([0.0]))
+    for part in (100.0, 200.0):
+        trade = ImpactTrade(model)
+        trade.clear(0, np.array([part]), np.array([0.0]))
+        model.market.mark = np.minimum(model.market.mark, trade.price)
+    assert float(trade.price[0, 0]) == pytest.approx(float(whole.price[0, 0]))
+
+
+@pytest.mark.parametrize("name", ["ten-thousand-h100", "everything"])
+def test_the_books_close_and_nothing_offered_stays_with_its_seller_under_an_impact(name: str) -> None:
+    founding = changed(scenario(name).founding, **IMPACT)
+    model = run(founding, 12, paths=range(4))
+    assert model.failures == []
+    offered, sold = model.record.monthly["offered"][:12], model.record.monthly["sold"][:12]
+    assert np.all(sold >= offered * (1.0 - 1e-9))
+    assert sold.sum() > 0.0
+
+
+def test_a_path_under_an_impact_is_the_same_alone_and_agent_by_agent() -> None:
+    founding = changed(scenario("everything").founding, **IMPACT)
+    together = run(founding, 8, paths=(0, 1, 2, 5))
+    alone = run(founding, 8, paths=(5,))
+    by_agent = run(founding, 8, paths=(5,), execution="agent")
+    assert np.nansum(alone.record.monthly["sold"]) > 0.0
+    assert same_bits(columns_of(alone), columns_of(together, [3])) == []
+    assert same_bits(columns_of(by_agent), columns_of(alone)) == []
+
+
+def test_a_deeper_market_never_lowers_the_price() -> None:
+    prices = [sold_into_impact(400.0, mark=20_000.0, depth=depth) for depth in (0.1, 0.5, 2.0, 1000.0)]
+    assert prices == sorted(prices)
+
+
+@pytest.mark.parametrize("market", ["auction", "impact"])
+def test_where_racks_close_a_path_without_sales_keeps_its_bits_beside_one_with_sales(market: str) -> None:
+    founding = changed(scenario("everything").founding, market=market, buyers__rack_growth=-0.9)
+    together = run(founding, 6, paths=range(4))
+    for path in range(4):
+        assert same_bits(columns_of(run(founding, 6, paths=(path,))), columns_of(together, [path])) == []

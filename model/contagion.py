@@ -1,0 +1,193 @@
+"""Who caused whom: the contagion graph of one path, and what is read off it?
+
+Nodes are states of agents (a default, a forced sale, a lender under target, an SPV handed over) at a date, and roots
+outside the system; an edge runs from cause to effect and carries its share of the effect. Between two defaults the
+other states only pass causes on.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import networkx as nx
+
+from nobid.model.cause_record import Cause
+
+DEFAULT = "default"
+STATES = (DEFAULT, "surrender", "below target", "forced sale")
+STANDS_FOR = {
+    "default": ("default", "surrender"),
+    "below target": ("below target", "default"),
+    "forced sale": ("forced sale", "default", "surrender"),
+    "any": ("forced sale", "default", "surrender"),
+}
+Instant = tuple[int, int, int]  # month, round, moment
+
+
+@dataclass(frozen=True, order=True)
+class Node:
+    """An agent in a state at an instant; a root outside has no state and stands before everything."""
+
+    when: Instant
+    agent: str
+    state: str = ""
+
+    @property
+    def month(self) -> int:
+        """Months from the start, -1 for a root."""
+        return self.when[0]
+
+    @property
+    def is_root(self) -> bool:
+        """True for a cause outside the system."""
+        return not self.state
+
+    @property
+    def is_default(self) -> bool:
+        """True where somebody failed."""
+        return self.state == DEFAULT
+
+
+BEFORE: Instant = (-1, 0, 0)
+
+
+class Contagion:
+    """The causes of one path as a graph, and its measures."""
+
+    def __init__(self, causes: Iterable[Cause]) -> None:
+        rows = [cause for cause in causes if cause.state in STATES]
+        self._history: dict[str, list[Node]] = defaultdict(list)
+        for when, agent, state in sorted({(_instant(row), row.effect, row.state) for row in rows}):
+            self._history[agent].append(Node(when, agent, state))
+        self.causes: dict[Node, dict[tuple[Node, str], float]] = defaultdict(lambda: defaultdict(float))
+        for row in rows:
+            effect = Node(_instant(row), row.effect, row.state)
+            self.causes[effect][self._cause_of(row), row.channel] += row.weight
+        self.nodes = sorted(self.causes)
+        self.defaults = [node for node in self.nodes if node.is_default]
+        self._parents = {node: self._walk(node) for node in self.defaults}
+
+    def _cause_of(self, row: Cause) -> Node:
+        """The state that the row's cause was in last before the effect; a root where it is outside."""
+        meant = STANDS_FOR.get(row.cause_state, ())
+        past = [node for node in self._history.get(row.cause, []) if node.when < _instant(row) and node.state in meant]
+        exact = [node for node in past if node.state == row.cause_state]
+        return (exact or past or [Node(BEFORE, row.cause)])[-1]
+
+    def _walk(self, default: Node) -> tuple[dict[Node, float], dict[str, float]]:
+        """Back from a default to the defaults and roots before it: their shares, and what passed through each agent."""
+        flow: dict[Node, float] = defaultdict(float)
+        ends: dict[Node, float] = defaultdict(float)
+        passed: dict[str, float] = defaultdict(float)
+        flow[default] = 1.0
+        while flow:
+            node = max(flow)
+            share = flow.pop(node)
+            for (cause, _), weight in self.causes[node].items():
+                if not cause.is_root and cause.agent != node.agent:
+                    passed[cause.agent] += share * weight
+                into = ends if cause.is_root or cause.is_default else flow
+                into[cause] += share * weight
+        passed.pop(default.agent, None)
+        return dict(ends), {agent: min(share, 1.0) for agent, share in passed.items()}
+
+    def parents(self, default: Node) -> Mapping[Node, float]:
+        """The defaults and roots that brought this default about, other states passed through; shares sum to one."""
+        return self._parents[default][0]
+
+    def roots(self) -> dict[Node, dict[str, float]]:
+        """What every default goes back to in the end: shares of roots, summing to one."""
+        found: dict[Node, dict[str, float]] = {}
+        for default in self.defaults:
+            shares: dict[str, float] = defaultdict(float)
+            for parent, weight in self.parents(default).items():
+                before = {parent.agent: 1.0} if parent.is_root else found.get(parent, {})
+                for root, share in before.items():
+                    shares[root] += weight * share
+            found[default] = dict(shares)
+        return found
+
+    def spread(self) -> dict[str, float]:
+        """How many defaults of others passed through each agent, since the default before them: expected number."""
+        total: dict[str, float] = defaultdict(float)
+        for default in self.defaults:
+            for agent, share in self._parents[default][1].items():
+                total[agent] += share
+        return dict(total)
+
+    def channels(self) -> dict[str, float]:
+        """The share of all defaults by the channel through which the last step reached them, summing to one."""
+        total: dict[str, float] = defaultdict(float)
+        for default in self.defaults:
+            for (_, channel), weight in self.causes[default].items():
+                total[channel] += weight / len(self.defaults)
+        return dict(total)
+
+    def depth(self) -> dict[Node, float]:
+        """Mean number of defaults between each default and its roots, weighted by cause: 0 where no default is one."""
+        found: dict[Node, float] = {}
+        for default in self.defaults:
+            links = [(weight, found.get(parent, 0.0)) for parent, weight in self.parents(default).items()
+                     if parent.is_default]  # fmt: skip
+            found[default] = sum(weight * (1.0 + before) for weight, before in links)
+        return found
+
+    def tree(self) -> nx.DiGraph[Node]:
+        """The default tree: each default hangs on the one parent, default or root, that has the largest share."""
+        graph: nx.DiGraph[Node] = nx.DiGraph()
+        for default in self.defaults:
+            parent, weight = max(self.parents(default).items(), key=lambda pair: (pair[1], pair[0]))
+            graph.add_edge(parent, default, weight=weight)
+        return graph
+
+    def reproduction(self, months: int = 3) -> dict[int, float]:
+        """R by quarter of default: later defaults that each default brought about, a sum of shares, on average."""
+        offspring: dict[int, float] = defaultdict(float)
+        for default in self.defaults:
+            for parent, weight in self.parents(default).items():
+                if parent.is_default:
+                    offspring[parent.month // months] += weight
+        born = [node.month // months for node in self.defaults]
+        return {quarter: offspring[quarter] / born.count(quarter) for quarter in sorted(set(born))}
+
+    def caused_by_defaults(self) -> float:
+        """The sum of shares of defaults that belong to earlier defaults: R times the number of defaults."""
+        return sum(w for node in self.defaults for parent, w in self.parents(node).items() if parent.is_default)
+
+    def graph(self, month_name: Mapping[int, str] | None = None) -> nx.DiGraph[str]:
+        """The contagion graph: nodes by label with agent, state, month, round; edges cause to effect with weight,
+        channel (the main one), channels (shares), month and round of the effect. Weights into a node sum to one.
+        """
+        graph: nx.DiGraph[str] = nx.DiGraph()
+        for node in self.nodes:
+            month, round_, _ = node.when
+            self._add(graph, node, month_name)
+            for (cause, channel), weight in sorted(self.causes[node].items()):
+                self._add(graph, cause, month_name)
+                ends = label(cause, month_name), label(node, month_name)
+                channels = graph.edges[ends]["channels"] if graph.has_edge(*ends) else {}
+                channels[channel] = channels.get(channel, 0.0) + weight
+                main = max(channels, key=lambda name: channels[name])
+                whole = sum(channels.values())
+                graph.add_edge(*ends, weight=whole, channel=main, channels=channels, month=month, round=round_)
+        return graph
+
+    @staticmethod
+    def _add(graph: nx.DiGraph[str], node: Node, month_name: Mapping[int, str] | None) -> None:
+        graph.add_node(
+            label(node, month_name), agent=node.agent, state=node.state or "root", month=node.month, round=node.when[1]
+        )
+
+
+def label(node: Node, month_name: Mapping[int, str] | None = None) -> str:
+    """A node's name in the graph: a root's own, else agent, state and month."""
+    if node.is_root:
+        return node.agent
+    month = month_name[node.month] if month_name else f"month {node.month}"
+    return f"{node.agent}: {node.state} in {month}"
+
+
+def _instant(row: Cause) -> Instant:
+    return row.month, row.round, row.moment

@@ -1,0 +1,210 @@
+"""Whose doing was it, link by link by hand; do ledgers agree with the books, and executions with one another?"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Any
+
+import networkx as nx
+import numpy as np
+import pytest
+
+from nobid.model.contagion import Contagion
+from nobid.model.founding import Founding, HostingRow, OfftakeRow, ShockPaths, WarehouseRow
+from nobid.model.system import ComputeCreditModel
+from nobid.runs.scenarios import scenario
+from tests.reconcile import Reconciled
+from tests.test_default import failing
+from tests.test_margin import coin_loan
+from tests.worlds import borrower, buyer, facility, lender, run, world
+
+CLOSE = 1e-9  # relative, between ledgers and books
+Shares = dict[tuple[str, str, str], float]
+
+
+def shares(model: ComputeCreditModel, effect: str, state: str = "default", month: int | None = None) -> Shares:
+    """What brought the agent into the state on path 0: (cause, its state, channel) and the weight."""
+    found: Shares = defaultdict(float)
+    for cause in model.causes.record:
+        if (cause.effect, cause.state) == (effect, state) and month in {None, cause.month}:
+            found[cause.cause, cause.cause_state, cause.channel] += cause.weight
+    return dict(found)
+
+
+# ---- the chain: A must sell, B's machines are re-marked and called, its lender loses and refuses C
+
+
+def chain(*, lender_equity: float = 0.45, **keys: Any) -> Founding:
+    """A has 1,000 machines and a note due; B a loan on 500 machines with margin calls; C a note due a month later."""
+    rows = (
+        borrower("A", units={"H100": 1000}),
+        borrower("B", other_income=0.5),
+        borrower("C", other_income=0.5, site_mw=20.0),
+        facility("note of A", borrower="A", lender="Fund", kind="convertible", drawn=20.0, months=1, secured=False),
+        facility("loan of B", borrower="B", lender="L", drawn=10.0, units={"H100": 500}),
+        facility("loan of C", borrower="C", lender="L", kind="note", drawn=10.0, months=2, secured=False),
+        lender("L", equity_ratio=lender_equity),
+        lender("Fund", equity_ratio=0.9),
+        buyer(budget=6.0),
+    )
+    calls = {"debt__gpu_margin__on": True, "debt__gpu_margin__call_speed": 1.0, "lenders__mark": "market"}
+    return world(*rows, **{**calls, "funding__feedback_on": False, **keys})
+
+
+MONTHS = {0: "2026-01", 1: "2026-02"}
+
+
+def test_the_hand_made_chain_is_found_edge_by_edge() -> None:
+    graph = Contagion(run(chain(), 2).causes.record).graph(MONTHS)
+    of_a, of_b = "A: forced sale in 2026-01", "B: default in 2026-01"
+    january, february, refused = "L: below target in 2026-01", "L: below target in 2026-02", "C: default in 2026-02"
+    found = {(a, b): (data["channel"], data["month"], data["round"]) for a, b, data in graph.edges(data=True)}
+    assert found == {
+        ("maturity wall", of_a): ("maturity wall", 0, 1),
+        ("maturity wall", "A: default in 2026-01"): ("maturity wall", 0, 1),
+        ("rents", "B: forced sale in 2026-01"): ("rents", 0, 2),
+        (of_a, "B: forced sale in 2026-01"): ("fire sale", 0, 2),
+        ("rents", of_b): ("rents", 0, 5),
+        (of_a, of_b): ("fire sale", 0, 5),
+        (of_b, january): ("loss", 0, 5),
+        (of_b, february): ("loss", 1, 0),
+        (february, refused): ("refused roll", 1, 1),
+    }
+    assert graph.edges[february, refused]["weight"] == graph.edges[of_b, february]["weight"] == 1.0
+
+
+def test_the_price_of_the_sale_makes_the_call_and_its_fall_below_value_is_the_sellers_doing() -> None:
+    model = run(chain(), 1)
+    start, bid = float(model.causes.pools.of("mark_start")[0, 0]), float(model.causes.pools.of("bid")[0, 0])
+    price = 6e6 / 1000  # the budget buys the lot
+    trigger = max(0.8, 1.2 * 10.0 / (500 * start / 1e6))
+    amounts = {c.via: c.amount / c.weight for c in model.causes.record if c.effect == "B" and c.state == "default"}
+    assert amounts == {"gpu call": pytest.approx(10.0 - trigger * 500 * price / 1e6)}
+    sold = shares(model, "B")["A", "forced sale", "fire sale"]
+    worth = float(model.market.worth[0, 0])
+    assert sold == pytest.approx((min(bid, worth, start) - price) / (start - price))
+
+
+def test_the_lenders_loss_is_the_loan_less_machines_at_the_mark_and_the_estates_cash() -> None:
+    model = run(chain(), 1)
+    loss = [c for c in model.causes.record if (c.effect, c.state) == ("L", "loss")]
+    cash = 0.5 - 0.0  # a month of other income; the interest of the month was not paid
+    seized = 0.9 * 500 * 6000 / 1e6
+    assert [(c.cause, c.channel) for c in loss] == [("B", "loss")]
+    assert loss[0].amount == pytest.approx(10.0 - seized - cash, abs=0.5)
+
+
+def test_with_the_note_paid_nobody_is_touched() -> None:
+    rich = chain().model_copy(update={"borrowers": (*chain().borrowers,)})
+    rows = tuple(row.model_copy(update={"cash": 100.0}) if row.name == "A" else row for row in rich.borrowers)
+    model = run(rich.model_copy(update={"borrowers": rows}), 2)
+    assert not list(model.causes.record)
+
+
+@pytest.mark.parametrize("switch", ["auction.marks_on", "lenders.losses_on", "lenders.tightening_on"])
+def test_a_channel_switched_off_breaks_the_chain_where_it_says(switch: str) -> None:
+    broken = run(chain(**{switch.replace(".", "__"): False}), 2)
+    failed = {event.source for event in broken.record.events if event.kind == "default"}
+    assert failed == ({"A"} if switch == "auction.marks_on" else {"A", "B"})
+
+
+@pytest.mark.parametrize(("name", "others"), [("A", set()), ("B", {"A"}), ("L", {"A", "B"})])
+def test_an_agent_made_safe_never_fails_and_passes_nothing_on(name: str, others: set[str]) -> None:
+    model = run(chain(safe=(name,)), 2)
+    assert {event.source for event in model.record.events if event.kind == "default"} == others
+    assert name not in {cause.effect for cause in model.causes.record if cause.state == "default"}
+
+
+# ---- one link each
+
+
+def test_a_lender_short_of_capital_at_the_start_refuses_for_that_reason() -> None:
+    rows = (borrower(other_income=0.5, site_mw=20.0), facility(kind="note", secured=False, months=1))
+    model = run(world(*rows, lender(equity_ratio=0.2), lenders__target=1.5), 1)
+    assert shares(model, "Firm") == {("Bank", "below target", "refused roll"): 1.0}
+    assert shares(model, "Bank", "below target") == {("initial weakness", "", "initial weakness"): pytest.approx(1.0)}
+
+
+def test_thin_coverage_is_the_doing_of_what_thinned_it() -> None:
+    rows = (borrower(other_income=0.05, site_mw=20.0), facility(kind="note", secured=False, months=1))
+    model = run(world(*rows, lender()), 1)
+    assert shares(model, "Firm", "refused roll") == {("initial weakness", "", "initial weakness"): pytest.approx(1.0)}
+
+
+def test_a_closed_window_refuses_what_its_quota_leaves() -> None:
+    rows = (borrower(other_income=0.5, site_mw=20.0), facility(kind="note", secured=False, months=1))
+    model = run(world(*rows, lender(), shock=({"month": "2026-01", "funding": 1.0},)), 1)
+    assert shares(model, "Firm") == {("funding", "", "funding window"): pytest.approx(1.0)}
+
+
+def test_a_tenants_default_is_why_its_host_cannot_pay() -> None:
+    lease = HostingRow(name="Site", host="Host", tenant="Firm", mw=5.0, rent=1.0, months=60)
+    rows = (borrower("Host", kind="miner", site_mw=5.0), borrower(cash=3.5), lease)
+    loans = (facility(kind="note", secured=False), facility("Debt", borrower="Host", drawn=60.0, rate=0.12))
+    model = run(world(*rows, *loans, lender(equity_ratio=0.9), **failing("Firm", month="2026-03")), 12)
+    assert shares(model, "Firm") == {("scripted", "", "scripted"): 1.0}
+    assert shares(model, "Host") == {("Firm", "default", "lost tenant"): pytest.approx(1.0)}
+
+
+def test_a_failed_customer_is_why_its_supplier_cannot_pay() -> None:
+    contract = OfftakeRow(name="C", borrower="Firm", buyer="Buyer", h100e=880.0, price=3.0, months=60)
+    loan = facility(kind="note", secured=False, drawn=100.0)
+    paths = ShockPaths(rent=np.full(24, 2.0))
+    firm = borrower(units={"H100": 1000}, overhead=0.3)
+    model = run(world(firm, loan, contract, buyer(budget=0.1), paths=paths, **failing("Buyer", month="2026-02")), 12)
+    found = shares(model, "Firm")
+    assert found["Buyer", "default", "lost contract"] > 0.5
+    assert shares(model, "Buyer") == {("scripted", "", "scripted"): 1.0}
+
+
+def test_a_fall_of_the_coin_is_why_a_miner_that_pledged_them_fails() -> None:
+    model = run(coin_loan(45_000.0, coins=10.0, cash=0.2), 1)
+    assert shares(model, "Firm") == {("coin", "", "coin"): pytest.approx(1.0)}
+
+
+def test_a_line_called_by_a_provider_below_target_is_the_providers_doing() -> None:
+    fund = lender("Fund", kind="private_credit", equity_ratio=0.2)
+    line = WarehouseRow(name="Line", provider="Bank", receiver="Fund", drawn=40.0, advance=0.5, rate=0.0)
+    rows = (borrower(cash=50.0), facility(drawn=97.0, rate=0.0, lender="Fund", units={"H100": 5000}))
+    thin = lender(equity_ratio=0.2)
+    model = run(world(*rows, thin, fund, line, shock=(), lenders__target=1.5), 1)
+    assert shares(model, "Fund")["Bank", "below target", "line called"] > 0.4
+
+
+# ---- whatever the world
+
+
+def rows_of(name: str, paths: list[int], months: int, **options: Any) -> list[Any]:
+    """All causes of a shipped scenario on these paths."""
+    return list(run(scenario(name).founding, months, paths=paths, **options).causes.record)
+
+
+@pytest.mark.parametrize(("name", "paths", "months"), [("mispriced", [1, 9, 12], 20), ("everything", [0, 1, 2], 14)])
+def test_what_the_ledgers_hold_agrees_with_what_the_books_paid(name: str, paths: list[int], months: int) -> None:
+    model = Reconciled(ComputeCreditModel(scenario(name).founding, paths=paths))
+    for _ in range(months):
+        gaps = model.step()
+        assert max(gaps.values()) < CLOSE, gaps
+    assert any(cause.state == "default" for cause in model.model.causes.record)
+
+
+def test_weights_are_shares_that_sum_to_one_and_time_runs_forward() -> None:
+    rows = rows_of("everything", [0, 1], 14)
+    sums: dict[Any, float] = defaultdict(float)
+    for cause in rows:
+        assert 0.0 < cause.weight <= 1.0
+        sums[cause.path, cause.month, cause.round, cause.moment, cause.effect, cause.state] += cause.weight
+    assert len(sums) > 50
+    assert max(abs(total - 1.0) for total in sums.values()) < CLOSE
+    for path in (0, 1):
+        contagion = Contagion(cause for cause in rows if cause.path == path)
+        graph = contagion.graph()
+        assert nx.is_directed_acyclic_graph(graph)
+        assert all(abs(sum(shares.values()) - 1.0) < CLOSE for shares in contagion.roots().values())
+
+
+def test_causes_are_the_same_bits_agent_by_agent_alone_and_among_others() -> None:
+    whole = rows_of("everything", [0, 1, 2], 5)
+    assert whole == rows_of("everything", [0, 1, 2], 5, execution="agent")
+    assert [cause for cause in whole if cause.path == 2] == rows_of("everything", [2], 5)
+    assert len(whole) > 100
