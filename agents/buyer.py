@@ -75,11 +75,13 @@ class GPUBuyer(Actor):
 
     def month_budget(self) -> Array:
         """What it would spend on used machines in a month, USD million."""
-        return self.budget * self.model.parameters.buyers.budget_multiple * self.alive
+        budget: Array = self.budget * self.model.parameters.buyers.budget_multiple * self.alive
+        return budget
 
     def month_appetite(self) -> Array:
         """How many of its free racks it would fill in a month, kW by cooling class."""
-        return self.free * self.model.parameters.buyers.appetite * self.alive[..., np.newaxis, :]
+        appetite: Array = self.free * self.model.parameters.buyers.appetite * self.alive[..., np.newaxis, :]
+        return appetite
 
     def broker_budget(self, *, haircut: Array, capacity: Array, cash: Array, budget: Array) -> Array:
         """What a broker can spend: its cash over the haircut, and never more than repo will finance, USD million."""

@@ -59,18 +59,21 @@ def falls_due(m: ComputeCreditModel) -> None:
     room = capacity(m)[m.edges.repo_lender] + b.repo_debt
     kept = np.minimum(np.minimum(b.repo_debt, lendable(m, b.repo_units)), room)
     b.repo_due = (b.repo_debt - kept) * b.alive
-    _drains(m, b.repo_due, np.maximum(b.repo_debt - room, 0.0) * b.alive)
+    drains_repo(m)
     rate = m.parameters.debt.base_rate + m.parameters.repo.spread
     b.repo_interest = b.repo_debt * rate / MONTHS * b.alive
     m.fires("repo cut", b.repo_due)
     _brokers_settle(m, rate)
 
 
-def _drains(m: ComputeCreditModel, due: Array, beyond: Array) -> None:
-    """Repo not rolled is the dealer's doing as far as it is `beyond` its capacity, else that of marks and haircuts."""
-    short = np.minimum(beyond, due)
-    m.causes.drains.takes(drains.REPO_DEALER, short)
-    m.causes.drains.takes(drains.REPO_MARK, due - short)
+def drains_repo(m: ComputeCreditModel) -> None:
+    """Repo not rolled is the dealer's doing as far as its own shortfall raised the haircut, else that of the marks."""
+    b = m.borrowers
+    worth = over_generations(b.repo_units * m.market.mark) / MILLION
+    raised = m.parameters.repo.haircut_shortfall * m.lenders.shortfall()[m.edges.repo_lender]
+    dealers = np.minimum(worth * raised, b.repo_due)
+    m.causes.drains.takes(drains.REPO_DEALER, dealers)
+    m.causes.drains.takes(drains.REPO_MARK, b.repo_due - dealers)
 
 
 def _brokers_settle(m: ComputeCreditModel, rate: float) -> None:

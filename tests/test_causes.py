@@ -9,13 +9,17 @@ import networkx as nx
 import numpy as np
 import pytest
 
+from nobid.model import repo
 from nobid.model.contagion import Contagion
+from nobid.model.drains import COIN_MARGIN, INVESTMENT, REPO_DEALER, REPO_MARK
 from nobid.model.founding import Founding, HostingRow, OfftakeRow, ShockPaths, WarehouseRow
 from nobid.model.system import ComputeCreditModel
 from nobid.runs.scenarios import scenario
 from tests.reconcile import Reconciled
-from tests.test_default import failing
+from tests.test_default import STEADY, failing, firm_and_loan, leased
+from tests.test_lending import bad_and_good
 from tests.test_margin import coin_loan
+from tests.test_repo import giver
 from tests.worlds import borrower, buyer, facility, lender, run, world
 
 CLOSE = 1e-9  # relative, between ledgers and books
@@ -154,6 +158,7 @@ def test_a_failed_customer_is_why_its_supplier_cannot_pay() -> None:
     model = run(world(firm, loan, contract, buyer(budget=0.1), paths=paths, **failing("Buyer", month="2026-02")), 12)
     found = shares(model, "Firm")
     assert found["Buyer", "default", "lost contract"] > 0.5
+    assert ("rents", "", "rents") not in found  # the whole capacity was under that contract
     assert shares(model, "Buyer") == {("scripted", "", "scripted"): 1.0}
 
 
@@ -169,6 +174,107 @@ def test_a_line_called_by_a_provider_below_target_is_the_providers_doing() -> No
     thin = lender(equity_ratio=0.2)
     model = run(world(*rows, thin, fund, line, shock=(), lenders__target=1.5), 1)
     assert shares(model, "Fund")["Bank", "below target", "line called"] > 0.4
+
+
+def test_a_provider_loses_what_a_failed_receiver_will_not_pay_on_its_line() -> None:
+    loan = facility(kind="note", secured=False, lender="Fund", drawn=97.0, rate=0.0)
+    line = WarehouseRow(name="Line", provider="Bank", receiver="Fund", drawn=40.0, advance=0.5, rate=0.0)
+    lenders = (lender(), lender("Fund", equity_ratio=0.01))
+    model = run(world(borrower(cash=10.0), loan, line, *lenders, **failing("Firm", "Fund")), 1)
+    loss = [(c.cause, c.channel, c.amount) for c in model.causes.record if (c.effect, c.state) == ("Bank", "loss")]
+    left = float(model.warehouses.drawn[0, 0])  # the fund has paid what it had, and nothing more will come
+    assert 30.0 < left < 40.0
+    assert loss == [("Fund", "loss", pytest.approx(left))]
+
+
+def test_lower_rents_are_what_machines_at_spot_earn_less_than_at_the_start() -> None:
+    paths = ShockPaths(rent=np.array([2.0, 1.0]))
+    loan = facility(kind="note", secured=False, drawn=300.0)
+    model = run(world(borrower(cash=3.0, units={"H100": 1000}), loan, paths=paths, rental__fee=0.0), 2)
+    start = float(model.causes.drains.of("earning_start")[0, 0]) / (730 * 0.88)  # the rent of the founding
+    fall = 1000 * 730 * 0.88 * (start - 1.0) / 1e6
+    income = 1000 * 730 * (0.88 * 1.0 - 0.28) / 1e6
+    gap = 3.0 - income
+    before = 0.85 * (3.0 - 1000 * 730 * (0.88 * 2.0 - 0.28) / 1e6)  # a month ago: most of it was there at the start
+    first = min(0.85 * 1000 * 730 * 0.88 * (start - 2.0) / 1e6, before)
+    assert shares(model, "Firm")["rents", "", "rents"] == pytest.approx((min(fall, gap) + first) / (gap + before))
+
+
+def test_coins_posted_for_a_call_are_a_drain_at_their_price() -> None:
+    model = run(coin_loan(64_000.0, coins=100.0), 1)
+    posted = 10.0 / 0.6 / 0.064 - 200.0
+    assert float(model.causes.drains.of("own")[0, COIN_MARGIN, 0]) == pytest.approx(posted * 0.064)
+
+
+def test_repo_cut_because_the_dealer_is_short_of_capital_is_its_doing_and_the_rest_that_of_marks() -> None:
+    model = run(giver(repo__haircut_shortfall=0.5), 1)
+    mark = float(model.market.mark[0, 0])
+    model.lenders.equity_ratio = 0.9 * model.lenders.target
+    model.market.mark = 0.8 * mark
+    before = model.causes.drains.of("own").copy()
+    repo.falls_due(model)
+    taken = (model.causes.drains.of("own") - before)[0, :, 0]
+    worth = float(model.borrowers.repo_units[0, 0, 0]) * 0.8 * mark / 1e6
+    assert taken[REPO_DEALER] == pytest.approx(0.5 * 0.1 * worth)
+    assert taken[REPO_DEALER] + taken[REPO_MARK] == pytest.approx(1.0 - (0.6 - 0.05) * worth)
+
+
+def test_what_lenders_sell_in_peace_counts_with_those_from_whom_they_seized_it() -> None:
+    patient = (*firm_and_loan(50.0), lender(equity_ratio=0.9, other_share=0.9), buyer(budget=1.0))
+    model = run(world(*patient, paths=STEADY, **failing("Firm")), 3)
+    sold = [event.amount for event in model.record.events if event.kind == "bought"]
+    assert model.causes.pools.of("sold_estate")[0, 0, 0] == pytest.approx(0.75 * sold[0] + sold[1])
+    assert not model.causes.pools.of("sold_hurried").any()
+
+
+def movers(model: ComputeCreditModel, pool: int) -> dict[str, float]:
+    """Who moved a pool, on path 0: shares that sum to one."""
+    found = {}
+    for share in model.causes.pools.shares(pool):
+        names = model.names.get(share.cause, [share.cause])
+        found.update({name: float(weight) for name, weight in zip(names, share.weight[:, 0], strict=True) if weight})
+    assert sum(found.values()) == pytest.approx(1.0)
+    return found
+
+
+def test_forced_sales_of_coins_have_their_share_of_the_coins_fall() -> None:
+    model = run(coin_loan(55_000.0, coin__daily_volume=1000.0), 1)
+    price, impact = float(model.world.coin[0]), float(model.world.coin_impact[0])
+    assert movers(model, model.causes.pools.coin)["Firm"] == pytest.approx(impact / np.log(100_000.0 / price))
+
+
+def test_losses_have_their_share_of_the_closed_window() -> None:
+    model = run(bad_and_good(paths=ShockPaths(funding=np.array([0.0, 2.0]))), 2)
+    own, losses = float(model.world.funding_own[0]), float(model.world.funding_losses[0])
+    assert movers(model, model.causes.pools.window) == {
+        "funding": pytest.approx(own / (own + losses)),
+        "Firm": pytest.approx(losses / (own + losses)),
+    }
+
+
+def test_where_nobody_fails_switching_losses_off_changes_nothing() -> None:
+    model = run(chain(lenders__losses_on=False, debt__gpu_margin__on=False, safe=("A",)), 2)
+    plain = run(chain(debt__gpu_margin__on=False, safe=("A",)), 2)
+    assert (model.lenders.equity == plain.lenders.equity).all()
+
+
+def test_what_no_item_explains_is_called_unexplained() -> None:
+    model = ComputeCreditModel(world(borrower()))
+    model.causes.drains.takes(INVESTMENT, np.array([[3.0], [0.0]]))
+    model.causes.of_borrowers(np.array([[1.0], [0.0]]), "default", 0, shortfall=np.array([[10.0], [0.0]]))
+    found = {(c.cause, c.channel): (c.weight, c.amount) for c in model.causes.record}
+    assert found == {
+        ("own investment", "own investment"): (pytest.approx(0.3), 3.0),
+        ("unexplained", "unexplained"): (pytest.approx(0.7), 7.0),
+    }
+
+
+def test_with_spills_switched_off_a_lost_tenant_costs_its_host_nothing_from_the_next_month_on() -> None:
+    off, on = run(leased(hosting__spills_on=False), 1), run(leased(), 1)
+    assert (off.books.row("damages").any(), on.books.row("damages").any()) == (False, True)
+    for model, rent in ((off, 1.0), (on, 0.0)):
+        model.step()
+        assert model.hosting.earned.tolist() == [[rent]]
 
 
 # ---- whatever the world
@@ -206,5 +312,7 @@ def test_weights_are_shares_that_sum_to_one_and_time_runs_forward() -> None:
 def test_causes_are_the_same_bits_agent_by_agent_alone_and_among_others() -> None:
     whole = rows_of("everything", [0, 1, 2], 5)
     assert whole == rows_of("everything", [0, 1, 2], 5, execution="agent")
-    assert [cause for cause in whole if cause.path == 2] == rows_of("everything", [2], 5)
-    assert len(whole) > 100
+    for path in (0, 1, 2):
+        alone = rows_of("everything", [path], 5)
+        assert [cause for cause in whole if cause.path == path] == alone
+        assert "loss" in {cause.state for cause in alone}

@@ -88,6 +88,25 @@ def test_an_agent_is_no_cause_of_its_own_spread() -> None:
     assert named(contagion.parents(contagion.defaults[0])) == {"rents": 1.0}
 
 
+def test_what_comes_back_to_an_agent_through_another_is_no_spread_of_its_own() -> None:
+    rows = [
+        cause("A", "rents", 1.0, (0, 1, 0), state="forced sale", channel="rents"),
+        cause("B", "A", 1.0, (0, 2, 0), state="forced sale", cause_state="forced sale", channel="fire sale"),
+        cause("A", "B", 1.0, (0, 4, 2), cause_state="forced sale", channel="fire sale"),
+    ]
+    assert Contagion(rows).spread() == {"B": 1.0}
+
+
+def test_an_agent_that_comes_twice_on_one_way_is_counted_once() -> None:
+    rows = [
+        cause("B", "rents", 1.0, (0, 1, 0), state="forced sale", channel="rents"),
+        cause("B", "B", 1.0, (1, 1, 0), state="forced sale", cause_state="forced sale", channel="fire sale"),
+        cause("A", "B", 0.6, (1, 4, 2), cause_state="forced sale", channel="fire sale"),
+        cause("A", "coin", 0.4, (1, 4, 2), channel="coin"),
+    ]
+    assert Contagion(rows).spread() == {"B": 0.6}
+
+
 def test_a_state_is_the_last_one_before_its_effect() -> None:
     rows = [
         cause("L", "rents", 1.0, (0, 1, 3), state="below target"),

@@ -54,6 +54,22 @@ def test_the_first_sale_is_sized_at_the_presale_price() -> None:
     assert first.amount == pytest.approx(expected)
 
 
+def test_what_rounding_leaves_free_of_a_full_rack_buys_nothing_and_marks_nothing() -> None:
+    full = buyer(free_air=1e-9, free_liquid=0.0)
+    model = run(sale(full, without_bids()), 1)
+    assert not [event for event in model.record.events if event.kind == "bought"]
+    assert model.record.monthly["mark_H100"][0, 0] > 0.5 * model.record.monthly["value_H100"][0, 0]
+
+
+def test_machines_are_booked_at_the_price_agreed_when_they_were_ordered() -> None:
+    falling = ShockPaths(rent=np.array([2.1, 1.4, 1.0, 1.0]))
+    firm = borrower(cash=1000.0, pipeline={"H100": 100}, pipeline_months=1, pipeline_unpaid=1.0)
+    model = ComputeCreditModel(world(firm, borrower("Elsewhere", units={"H100": 1000}), paths=falling, invest__on=True))
+    model.step()
+    assert float(model.market.list_price[0, 0]) < 25_000.0
+    assert float(model.borrowers.book[0, 0, 0]) == pytest.approx(25_000.0, rel=0.02)  # a month's depreciation
+
+
 def test_what_finds_no_bid_stays_unsold_brings_no_cash_and_the_firm_fails() -> None:
     model = run(sale(without_bids()), 1)
     assert units_of(model) == (1000.0, 0.0)
