@@ -20,6 +20,7 @@ from nobid.model.collateral import (
     kind_backing,
     lender_backing,
 )
+from nobid.model.loan_terms import TERMS, loan_terms
 from nobid.runs.block_tables import KEY_UNITS
 from nobid.runs.errors import InputError
 from nobid.runs.months import month_label
@@ -121,21 +122,24 @@ def _curve_rows(curve: DepthCurve, reading: str, place: tuple[int, int]) -> Iter
 
 
 def ltv_table(model: Any, path_place: int = 0, by: str = "facility") -> pd.DataFrame:
-    """A row a facility, lender or kind of lender: debt, collateral and loan-to-value in four readings.
+    """A row a facility, lender or kind of lender: debt, collateral and loan-to-value in four readings; by facility also
+    coverage, average life, duration and what the spread pays for (`model.loan_terms`).
 
     Ratios of groups are ratios of sums. Units in `.attrs["units"]`; what infinite and missing mean: `Backing.ltv`.
     """
     _checked(by)
+    terms: dict[str, Any] = {}
     if by == "facility":
-        names, backing = _facility_names(model), facility_backing(model)
+        names, backing, terms = _facility_names(model), facility_backing(model), loan_terms(model)
     elif by == "lender":
         names = {"lender": model.names["lender"], "lender_kind": model.kinds["lender"]}
         backing = lender_backing(model)
     else:
         kinds, backing = kind_backing(model)
         names = {"lender_kind": kinds}
-    columns = {name: values[:, path_place] for name, (values, _) in _figures(backing).items()}
-    units = {name: unit for name, (_, unit) in _figures(backing).items()}
+    figures = {**_figures(backing), **{name: (values, TERMS[name]) for name, values in terms.items()}}
+    columns = {name: values[:, path_place] for name, (values, _) in figures.items()}
+    units = {name: unit for name, (_, unit) in figures.items()}
     table = pd.DataFrame({**_keys(model, path_place), **names, **columns}, index=range(len(columns["debt"])))
     return _with_units(table, {**KEY_UNITS, **dict.fromkeys(NAMES, "name"), **units})
 
@@ -193,7 +197,7 @@ def _text(model: Any, depth: pd.DataFrame, ltv: pd.DataFrame, whose: str) -> Sum
     blocks = (*(_depth_block(depth, reading) for reading in SALES), _ltv_block(ltv, everything))
     without = int((ltv["secured"] <= 0.0).sum())
     remarks = (
-        "Sold now: in one auction, against the racks and budgets that buyers have left this month. At once, a larger "
+        "Sold now: in one auction, against the racks and budgets of a whole month. At once, a larger "
         "sale may bring an old generation more: new machines gone for little leave buyers more money for it.",
         "LTV: secured debt over collateral, coins and sites at their price; at liquidation machines as sold at once, "
         "machines and sites less the cost of selling (the monthly table's is of machine loans, before that cost). "

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from nobid.model import collateral
 from nobid.model.collateral import READINGS, Backing, DepthCurve, depth_curve, facility_backing
 from nobid.model.founding import Founding
+from nobid.model.loan_terms import loan_terms, schedule
 from nobid.model.system import ComputeCreditModel
 from nobid.runs.collateral import collateral_report, depth_table, ltv_table
 from nobid.runs.errors import InputError
@@ -443,3 +444,34 @@ def test_what_cannot_be_told_is_refused_in_a_sentence() -> None:
         asked().ltv("2035-01", by="lenders")  # before the path is simulated
     with pytest.raises(InputError, match=r"must be .start. or a month of the run"):
         asked().depth("2035-01")
+
+
+# ---- how long, how covered, what the spread pays for
+
+
+def test_a_level_loan_repays_itself_and_its_llcr_is_its_dscr_while_income_stays() -> None:
+    loan = facility(drawn=12.0, rate=0.12, months=24, amortisation="level", units={"H100": 1000})
+    m = run(world(borrower(cash=50.0), lender(), loan), 1)
+    interest, principal = schedule(m)
+    owed = float(m.facilities.drawn[0, 0])
+    assert float(principal[:, 0, 0].sum()) == pytest.approx(owed)
+    payment = owed * 0.01 / (1.0 - 1.01**-23)
+    assert (interest + principal)[:23, 0, 0] == pytest.approx(np.full(23, payment))
+    terms = {name: float(values[0, 0]) for name, values in loan_terms(m).items()}
+    assert terms["llcr"] == pytest.approx(float(m.facilities.income[0, 0]) / payment)
+    assert terms["spread"] == pytest.approx(0.12 - 0.037)
+
+
+def test_a_bullet_lasts_to_its_end_and_a_straight_loan_half_as_long() -> None:
+    loans = [facility(kind, drawn=12.0, months=24, amortisation=kind) for kind in ("bullet", "straight")]
+    m = run(world(borrower(cash=50.0), lender(), *loans), 0)
+    assert loan_terms(m)["average_life"][:, 0] == pytest.approx([2.0, 12.5 / 12.0])
+
+
+def test_a_spread_pays_for_the_hazard_that_costs_as_much() -> None:
+    m = run(world(borrower(cash=50.0), lender(), facility(kind="note", secured=False, rate=0.087)), 0)
+    assert float(loan_terms(m)["hazard_paid_for"][0, 0]) == pytest.approx(0.05)
+    m = run(world(borrower(cash=50.0), lender(), facility(kind="btc_loan", coins=68.571428571, rate=0.087)), 0)
+    worth = 68.571428571 * 87_500.0 / 1e6  # half of the loan
+    assert float(loan_terms(m)["hazard_paid_for"][0, 0]) == pytest.approx(0.05 / (1.0 - worth / 12.0))
+    assert np.isnan(loan_terms(m)["llcr"]).all()
