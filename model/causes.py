@@ -16,6 +16,7 @@ from nobid.agents.state import Array, Index, Mask, over_generations, ratio
 from nobid.model import drains as ledger
 from nobid.model.cause_record import AT_CLOSE, BEFORE_SALES, CauseRecord, Items
 from nobid.model.drains import Drains
+from nobid.model.facility_record import FacilityRecord
 from nobid.model.findings import Found
 from nobid.model.losses import Losses
 from nobid.model.pools import Pools, Share
@@ -50,6 +51,7 @@ class Causes:
     def __init__(self, m: ComputeCreditModel, paths: int) -> None:
         self._m = m
         self.drains, self.losses, self.pools = Drains(m, paths), Losses(m, paths), Pools(m, paths)
+        self.loans = FacilityRecord(m)
         self.names = [*m.record.agent_names, *self.pools.names, *ROOTS]
         self.record = CauseRecord(self.names)
         self._place = {name: len(m.record.agent_names) + i for i, name in enumerate([*self.pools.names, *ROOTS])}
@@ -219,6 +221,7 @@ class Causes:
         """Whose losses the month's losses were has been recorded."""
         m = self._m
         month = self.losses.closes_month()
+        self.loans.closes_month(month["facility"])
         if not any(amount.any() for amount in month.values()):
             return
         everyone = np.ones((len(m.edges.lender_names), len(m.going)))

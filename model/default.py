@@ -76,6 +76,7 @@ def surrenders(m: ComputeCreditModel) -> Array:
 def takes_collateral(m: ComputeCreditModel, hit: Array) -> None:
     """Lenders of the `hit` facilities (E, R) hold the machines; coins and sites are sold; the rest is a claim."""
     f, books, edges = m.facilities, m.books, m.edges
+    m.causes.losses.fails(hit)
     sells_pledged_coins(m, hit)
     sells_pledged_sites(m, hit)
     keep = 1.0 - m.parameters.debt.liquidation_cost

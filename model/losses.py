@@ -31,6 +31,8 @@ class Losses:
         edges, borrowers, lenders = len(m.edges.lender), len(m.edges.borrowers), len(m.edges.lender_names)
         shapes: dict[str, tuple[int, ...]] = {
             "unrecovered": (edges,),
+            "exposure": (edges,),
+            "failed_after": (edges,),
             "repo_unrecovered": (borrowers,),
             "broker_unrecovered": (len(m.edges.broker_lender),),
             "seized_basis": (lenders, machines),
@@ -39,6 +41,7 @@ class Losses:
         }
         for name, shape in shapes.items():
             m.columns.arrays["causes", name] = np.zeros((*shape, paths))
+        self.of("failed_after")[...] = -1.0
         for kind, amount in self.so_far().items():
             m.columns.arrays["causes", f"{kind}_before"] = amount + 0.0
 
@@ -70,6 +73,13 @@ class Losses:
         for generation in range(losses["seized"].shape[1]):
             total = total + losses["seized"][:, generation]
         return total
+
+    def fails(self, hit: Array) -> None:
+        """Facilities `hit` (E, R) have failed with what is drawn on them now; the first time counts."""
+        m, after = self._m, self.of("failed_after")
+        first = hit * np.where(after < 0.0, 1.0, 0.0)
+        self.of("exposure")[...] += m.facilities.drawn * hit
+        after[...] = np.where(first > 0.0, float(m.month), after)
 
     def seizes(self, units: Array, value: Array) -> None:
         """Lenders hold machines `units` (E, G, R) taken at `value` (E, G, R) from their facilities."""

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from nobid.model.facility_record import FACILITY_FIGURES
 from nobid.model.metrics import AGENT_COLUMNS
 from nobid.model.outcome import Failure
 from nobid.runs.months import month_label
@@ -59,6 +60,7 @@ class Model(Protocol):
     month: int
     record: Any
     causes: Any
+    founding: Any
     failures: Sequence[Any]
 
     def step(self) -> None:
@@ -78,6 +80,7 @@ def tables_of(model: Model, paths: Sequence[int], *, start: str, failures: Seque
     tables = {
         "monthly": monthly_table(model.record, paths, months, whole=whole),
         "events": event_table(model.record.events, start),
+        "facilities": facility_table(model, paths),
         "causes": cause_table(model.causes.record, start),
         "outcomes": outcome_table(model, paths, whole, failures=failures),
     }
@@ -136,6 +139,23 @@ def cause_table(causes: Iterable[Any], start: str) -> pa.Table:
     for name in ("weight", "amount"):
         columns[name] = np.array([getattr(cause, name) for cause in rows], dtype=np.float64)
     return table_with_units(columns, CAUSE_UNITS)
+
+
+def facility_table(model: Model, paths: Sequence[int]) -> pa.Table:
+    """One row a path and facility: what it is, whether it failed and when, and what it lost and earned."""
+    rows, figures = model.founding.facilities, model.causes.loans.figures()
+    lenders = {row.name: row.kind for row in model.founding.lenders}
+    names = {
+        "facility": [row.name for row in rows],
+        "kind": [row.kind for row in rows],
+        "borrower": [row.borrower for row in rows],
+        "lender": [row.lender for row in rows],
+        "lender_kind": [lenders[row.lender] for row in rows],
+    }
+    columns: dict[str, Any] = {"path": np.repeat(np.asarray(paths, dtype=np.int64), len(rows))}
+    columns.update({name: np.tile(np.asarray(values, dtype=object), len(paths)) for name, values in names.items()})
+    columns.update({name: np.asarray(values, dtype=np.float64).T.ravel() for name, values in figures.items()})
+    return table_with_units(columns, {"path": KEY_UNITS["path"], **dict.fromkeys(names, "name"), **FACILITY_FIGURES})
 
 
 def agent_table(record: Record, paths: Sequence[int], months: Sequence[str], *, whole: NDArray[np.int64]) -> pa.Table:

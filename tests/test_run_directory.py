@@ -17,6 +17,7 @@ import pytest
 from typer.testing import CliRunner
 
 from nobid.model.founding import Founding
+from nobid.model.facility_record import FACILITY_FIGURES
 from nobid.model.outcome import Failure, ModelStopped
 from nobid.runs import run as run_module
 from nobid.runs import simulation
@@ -72,7 +73,8 @@ class FakeModel:
         self.founding, self.paths, self.seed = founding, list(asked["paths"]), asked["seed"]
         self.month, self.closed = 0, False
         self.failures: list[Failure] = []
-        self.causes = SimpleNamespace(record=[])
+        nothing = {name: np.zeros((len(founding.facilities), len(self.paths))) for name in FACILITY_FIGURES}
+        self.causes = SimpleNamespace(record=[], loans=SimpleNamespace(figures=lambda: nothing))
         months, paths = founding.parameters.months, len(self.paths)
         generations = [row.name for row in founding.generations]
         names = [*PLAIN, *RATIOS, *COUNTED, *MONEY, "offered", "sold", "unsold", "share_debt_dscr_below_1"]
@@ -218,7 +220,7 @@ def test_the_same_run_twice_gives_the_same_bytes(tmp_path: Path) -> None:
     run(tmp_path / "a", paths=3)
     run(tmp_path / "b", paths=3)
     assert parts(tmp_path / "a") == parts(tmp_path / "b")
-    assert len(parts(tmp_path / "a")) == 5
+    assert len(parts(tmp_path / "a")) == 6
 
 
 def test_run_json_says_what_was_asked_and_how_it_ended(tmp_path: Path) -> None:
