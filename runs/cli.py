@@ -136,10 +136,12 @@ def next_commands(found: Run, name: str) -> list[str]:
     fork = fork_record(found.scenario)
     if fork is not None:
         return [f"nobid diff {fork['parent']} {found.out}", f"nobid collateral {found.out} --month {fork['month']}"]
+    told = found.knows_causes and found.systemic().defaults
+    then = f"nobid explain {found.out}" if told else f"nobid scenarios {name} --full"
     if len(found.paths) == 1:
-        return [f"nobid run {name} --seed {found.seed} --paths 64", f"nobid scenarios {name} --full"]
+        return [f"nobid run {name} --seed {found.seed} --paths 64", then]
     worst = found.outcomes.sort_values(["debt_defaulted", "path"], ascending=[False, True])["path"].iloc[0]
-    return [f"nobid run {name} --seed {found.seed} --path {worst}", f"nobid scenarios {name} --full"]
+    return [f"nobid run {name} --seed {found.seed} --path {worst}", then]
 
 
 @app.command(epilog="Example: nobid scenarios mispriced --full > mine.toml")

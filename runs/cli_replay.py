@@ -1,4 +1,4 @@
-"""How is a finished run asked from a terminal: where two runs part, what collateral was worth in a month?"""
+"""How is a finished run asked from a terminal: why did they fail, where do two runs part, what was collateral worth?"""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nobid.runs.terminal import AsJson, console, print_summary, telling
+from nobid.runs.terminal import AsJson, console, print_summary, progress_bar, telling
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,6 +42,31 @@ def diff(
 
 
 @replay.command(
+    epilog="Example: nobid explain out/a --agent CIFR --path 3   ·   out/a: nobid run mispriced --out out/a"
+)
+def explain(  # noqa: PLR0917  typer reads the options from the arguments
+    run: RunFolder,
+    agent: Annotated[str | None, typer.Option(help="This agent, by name or ticker (else who is systemic).")] = None,
+    path: OnePath = None,
+    twins: Annotated[
+        bool | None,
+        typer.Option("--twins/--no-twins", help="With the same luck but for contagion: on for an agent, else 18 runs."),
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Tell why an agent failed or lived, in plain words; without --agent, who is systemic and why."""
+    with telling():
+        from nobid.runs.explain import explain as explained
+        from nobid.runs.stored_run import open_run
+
+        found = open_run(run)
+        with progress_bar("twins", show=not quiet) as progress:
+            told = explained(found, agent, path, twins=twins, progress=progress)
+        typer.echo(json.dumps(plain(told.data), indent=2, ensure_ascii=False) if as_json else str(told))
+
+
+@replay.command(
     epilog="Example: nobid collateral out/a --month 2026-02 --by lender   ·   out/a: nobid run toy --out out/a"
 )
 def collateral(
@@ -72,3 +97,13 @@ def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
 
 def _plain(value: Any) -> Any:
     return str(value) if isinstance(value, float) and value in (float("inf"), float("-inf")) else value
+
+
+def plain(value: Any) -> Any:
+    """The same with plain numbers, and null where a number is none."""
+    if isinstance(value, dict):
+        return {str(key): plain(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(one) for one in value]
+    number = value.item() if hasattr(value, "item") else value
+    return None if isinstance(number, float) and number != number else _plain(number)  # noqa: PLR0124  NaN

@@ -25,12 +25,16 @@ from nobid.runs.summary import Summary, summarise
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from nobid.model.contagion import Contagion
+    from nobid.runs.causation import Causation
+    from nobid.runs.explain import Explanation
     from nobid.runs.figure_style import FigureMeta
+    from nobid.runs.twins import Twins
 
 PATHS_PER_BLOCK: Final = 64
 AGENTS_KEPT_UP_TO: Final = 16  # paths: above, agent tables would outgrow everything else
 PHASES: Final = ("import", "found", "simulate", "store", "figures")
-TABLES: Final = ("monthly", "events", "outcomes", "agents")
+TABLES: Final = ("monthly", "events", "causes", "outcomes", "agents")
 
 
 @dataclass(frozen=True)
@@ -116,6 +120,13 @@ class Run:
         return self._table("events")
 
     @cached_property
+    def causes(self) -> pd.DataFrame:
+        """A row a cause of an effect: path, month, round, moment, effect, state, cause, cause_state, channel, via,
+        weight, amount; the weights into one state of one agent sum to one.
+        """
+        return self._table("causes")
+
+    @cached_property
     def outcomes(self) -> pd.DataFrame:
         """A row a path: months run, defaults by kind, debt defaulted, lender losses, reason of a failure."""
         return self._table("outcomes")
@@ -133,12 +144,12 @@ class Run:
     @property
     def units(self) -> dict[str, dict[str, str]]:
         """The unit of every column of every table."""
-        tables = {name: self._arrow(name) for name in TABLES}
+        tables = {name: self._arrow(name, self.paths[:1]) for name in TABLES}
         return {name: units_of(table) for name, table in tables.items() if table is not None}
 
-    def _arrow(self, name: str) -> pa.Table | None:
+    def _arrow(self, name: str, paths: tuple[int, ...] | None = None) -> pa.Table | None:
         if self.out is not None:
-            return Stored(self.out).read(name, self.paths)
+            return Stored(self.out).read(name, self.paths if paths is None else paths)
         pieces = self.kept.get(name)
         return pa.concat_tables(pieces) if pieces else None
 
@@ -203,6 +214,42 @@ class Run:
         if name not in FIGURES:
             raise InputError(f'there is no figure "{name}"{did_you_mean(name, FIGURES)}')
         return FIGURES[name](self)
+
+    @property
+    def knows_causes(self) -> bool:
+        """True where the table of causes was kept."""
+        return self._arrow("causes", self.paths[:1]) is not None
+
+    def contagion(self, path: int | None = None) -> Contagion:
+        """Who caused whom on one path (the first where none is named): graph, default tree, depth, spread, R."""
+        from nobid.runs.causation import contagion_of
+
+        return contagion_of(self, path)
+
+    def systemic(self) -> Causation:
+        """Who is systemic over all paths, and through which channel; roots, channels, R by attribution."""
+        return self._causation
+
+    @cached_property
+    def _causation(self) -> Causation:
+        from nobid.runs.causation import causation
+
+        return causation(self)
+
+    def twins(self, **asked: Any) -> Twins:
+        """The run beside its twins on the same luck: channels off, spreaders safe; `asked`: see `nobid.runs.twins`."""
+        from nobid.runs.twins import twins
+
+        return twins(self, **asked)
+
+    def explain(self, agent: str | None = None, path: int | None = None, *, twins: bool | None = None) -> Explanation:
+        """Why the agent (name or ticker) failed or lived; without an agent, who and what is systemic.
+
+        `twins`: with what would have been but for contagion; where nothing is said, for an agent only.
+        """
+        from nobid.runs.explain import explain
+
+        return explain(self, agent, path, twins=twins)
 
     def fork(self, month: str, set: Mapping[str, Any] | Iterable[str] | None = None, **asked: Any) -> Run:
         """A run that is this one until the month before `month` (YYYY-MM), and goes on from there with the changes.

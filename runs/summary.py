@@ -12,6 +12,7 @@ import pandas as pd
 
 from nobid.runs.months import month_label
 from nobid.runs.summary_blocks import Block, blocks_of_many, blocks_of_one
+from nobid.runs.summary_causes import told_causes
 from nobid.runs.summary_figures import BAND, agents_in, borrowers_in, facts_of, month_band
 
 if TYPE_CHECKING:
@@ -61,6 +62,8 @@ def summarise(run: Run) -> Summary:
     if (run.outcomes["failure"] != "").all():
         return Summary(headline(run), (), run.outcome, tuple(_remarks(run)), {})
     facts = facts_of(run)
+    if run.knows_causes:
+        facts["r_worst_quarter"] = run.systemic().worst_quarter
     blocks = blocks_of_one(run) if len(run.paths) == 1 else blocks_of_many(run, facts)
     return Summary(headline(run), blocks, run.outcome, tuple(_remarks(run)), _numbers(run, facts))
 
@@ -103,6 +106,7 @@ def outcome_sentence(run: Run) -> str:
 
 
 def _remarks(run: Run) -> Iterator[str]:
+    yield from told_causes(run)
     yield f"{run.scenario.assumed_share:.0%} of the debt at the start stands on facilities with an assumed term."
     yield from run.scenario.notes
     for row in run.failures[:3]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from nobid.runs.summary_causes import worst_quarter_row
 from nobid.runs.summary_figures import (
     NONE,
     agents_in,
@@ -111,6 +112,7 @@ def _defaults_of_many(run: Run, facts: pd.DataFrame) -> Block:
         *((KINDS[kind], *band(facts[f"defaults_{kind}"], count), f"{of}") for kind, of in agents.items()),
         (f"debt defaulted, {unit}", *band(facts["debt_defaulted"], shown), shown(debt_at_start(run))),
         (f"lender losses, {unit}", *band(facts["lender_losses"], shown), ""),
+        *worst_quarter_row(run),
     ]
     return Block("defaulted", ("median", "5–95 %", "of"), tuple(rows))
 

@@ -63,6 +63,20 @@ def test_a_share_that_passes_through_a_buyer_is_followed_to_the_default_behind_i
     assert told.spread == pytest.approx({("A", "loss"): 0.6, ("B", "fire sale"): 0.5, ("A", "default news"): 0.5})
 
 
+def test_no_more_than_the_whole_default_passes_through_an_agent() -> None:
+    def step(effect: str, state: str, month: int, *, of: str, of_state: str) -> Cause:
+        return Cause(0, month, 1, 0, effect, state, of, of_state, "fire sale", "", 1.0, 1.0)
+
+    twice_through_a = [
+        step("A", "forced sale", 0, of="rents", of_state=""),
+        step("L", "below target", 1, of="A", of_state="forced sale"),
+        step("A", "forced sale", 2, of="L", of_state="below target"),
+        step("B", "default", 3, of="A", of_state="forced sale"),
+    ]
+    found = path_causes(0, Contagion(twice_through_a))
+    assert found.spread == pytest.approx({("A", "fire sale"): 1.0, ("L", "fire sale"): 1.0})
+
+
 def test_r_of_a_quarter_counts_the_later_defaults_of_those_who_failed_in_it(told: PathCauses) -> None:
     assert told.reproduction() == pytest.approx({0: 1.1, 1: 0.25})
 
@@ -140,6 +154,14 @@ def test_a_bootstrap_interval_is_the_same_twice_and_leaves_no_possible_range() -
     found = mean_over_paths(values)
     assert (found.method, found) == ("bca", mean_over_paths(values))
     assert 0.0 <= found.low < values.mean() < found.high <= 5.0
+
+
+def test_the_mean_of_very_many_paths_has_a_t_interval_again() -> None:
+    values = np.repeat([0.0, 0.0, 5.0], 1000)
+    ends = ttest_1samp(values, 0.0).confidence_interval(0.95)
+    found = mean_over_paths(values)
+    assert found.method == "many"
+    assert (found.low, found.high) == pytest.approx((ends.low, ends.high))
 
 
 def test_a_ratio_is_drawn_together_so_that_an_exact_ratio_has_no_spread() -> None:

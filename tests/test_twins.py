@@ -98,7 +98,7 @@ def test_both_r_of_the_chain_by_hand(hand: Run) -> None:
     whole = len([agent for _, agent in found.base.when if agent not in found.outside])
     assert found.r_but_for.value == pytest.approx(1.0 - 1.0 / whole)
     assert found.r_attributed.value == pytest.approx(hand.contagion().caused_by_defaults() / whole)
-    assert "Not to come at all without contagion: 2." in found.paragraph()
+    assert "Not to come at all without contagion: 2, 0 of them lenders'" in found.paragraph()
 
 
 def test_an_agents_own_default_is_no_default_of_others() -> None:
@@ -135,6 +135,10 @@ def test_a_path_that_stopped_in_one_world_is_left_out_of_both() -> None:
     with_, without_ = beside(base, off).paired(off, "defaults")
     assert (with_.tolist(), without_.tolist()) == ([1.0], [0.0])
     assert "Left out, because a world did not finish: path 1." in str(beside(base, off))
+
+
+def test_a_notebook_sees_the_twins_as_tables(hand: Run) -> None:
+    assert hand.twins(spreaders=1)._repr_html_().count("<table>") == 2
 
 
 def test_an_unknown_spreader_is_refused_with_the_nearest_name(crisis: Run) -> None:
