@@ -12,9 +12,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nobid.agents.borrower import CENT
+from nobid.agents.finance import MILLION, annuity
 from nobid.agents.state import Array, Index, Mask, over_generations, ratio
 from nobid.model import drains as ledger
 from nobid.model.cause_record import AT_CLOSE, BEFORE_SALES, CauseRecord, Items
+from nobid.model.debt import signed_rent, site_price
 from nobid.model.drains import Drains
 from nobid.model.facility_record import FacilityRecord
 from nobid.model.findings import Found
@@ -25,8 +28,8 @@ if TYPE_CHECKING:
     from nobid.model.system import ComputeCreditModel
 
 ROOTS = (
-    "rents", "coin", "funding", "launch", "initial weakness", "own investment", "maturity wall", "customers",
-    "scripted", "unexplained",
+    "rents", "coin", "funding", "launch", "initial weakness", "own investment", "maturity wall", "own balance sheet",
+    "customers", "scripted", "unexplained",
 )  # fmt: skip
 OWN_CAUSES = (
     ("rents", "rents", "scheduled service"), ("coin price", "", "mining"),
@@ -59,6 +62,7 @@ class Causes:
         self.unexplained = self._place["unexplained"]
         self.first_pool, self._coin, self._window = agents, agents + self.pools.coin, agents + self.pools.window
         lenders = m.lenders
+        m.columns.arrays["causes", "site_start"] = site_price(m)
         m.columns.arrays["causes", "selling"] = np.zeros((len(m.edges.borrowers), paths))
         m.columns.arrays["causes", "weakness"] = np.maximum(lenders.target * lenders.assets - lenders.equity, 0.0)
 
@@ -85,11 +89,14 @@ class Causes:
             found.close("default", moment, short=chosen)
 
     def must_sell(self, wanted: Array, moment: int = BEFORE_SALES) -> None:
-        """Why borrowers with `wanted` (n, R) above zero must sell coins or machines, once a month for each."""
-        b, selling = self._m.borrowers, self._m.columns["causes", "selling"]
-        first = np.where(selling > 0.0, 0.0, wanted)
-        selling[...] = np.maximum(selling, np.where(wanted > 0.0, 1.0, 0.0))
-        self.of_borrowers(first, "forced sale", moment, shortfall=b.due - b.cash)
+        """Why borrowers with `wanted` (n, R) above zero must sell coins or machines, once a month for each; to sell the
+        coins that were mined this month and kept is no distress.
+        """
+        m, b, selling = self._m, self._m.borrowers, self._m.columns["causes", "selling"]
+        short = b.due - b.cash - (b.mined - b.mined_sale) * m.world.coin / MILLION
+        first = np.where((wanted > 0.0) & (short > CENT) & (selling <= 0.0), 1.0, 0.0)
+        selling[...] = np.maximum(selling, first)
+        self.of_borrowers(first, "forced sale", moment, shortfall=short)
 
     def refuses(self, amount: Array, *, loan_to_value: Array) -> None:
         """Maturing debt refused (E, R) is drained, and why it was refused is recorded: the tests it failed."""
@@ -138,14 +145,31 @@ class Causes:
         found.add(parts["lease"], m.edges.host, tenant, state="default", channel="lost tenant")
 
     def _of_collateral(self, found: Found, amount: Array, *, via: str) -> None:
-        """Refused because collateral had fallen: coins by the coin, machines by their marks, sites by rents."""
+        """Refused because collateral had fallen: coins by the coin, machines by their marks, sites by the leases that
+        failed tenants took and by rents.
+        """
         m, f = self._m, self._m.facilities
         machines = over_generations(f.units * m.market.mark)
         coin = m.edges.is_coin_loan * np.ones_like(amount)
         site = (1.0 - coin) * np.where(machines > 0.0, 0.0, 1.0)
         found.add(amount * coin, m.edges.borrower, self._coin, via=via)
-        found.add(amount * site, m.edges.borrower, self._place["rents"], channel="rents", via=via)
+        self._of_sites(found, amount * site, via=via)
         self._of_machines(found, amount * (1.0 - coin) * (1.0 - site), m.edges.borrower, f.units, via=via)
+
+    def _of_sites(self, found: Found, amount: Array, *, via: str) -> None:
+        """`amount` (E, R) belongs to leases lost, at their worth by tenant, and to the fall of sites with rents."""
+        m, links, hosting = self._m, self._m.links, self._m.hosting
+        if not amount.any():
+            return
+        rate = m.parameters.debt.base_rate + m.parameters.funding.spread
+        gone = hosting.rent * (1.0 - signed_rent(m)) * annuity(rate, np.maximum(hosting.months_left, 0.0))
+        cheaper = np.maximum(m.columns["causes", "site_start"] - site_price(m), 0.0)
+        whole = links.host.sum(gone) + cheaper * links.borrower.sum(m.facilities.site_mw)
+        share, tenant = ratio(gone, whole[m.edges.host]), self._agent("borrower", m.edges.tenant)
+        asked = links.borrower.sum(amount)[m.edges.host]
+        found.add(asked * share, m.edges.host, tenant, state="default", channel="lost tenant", via=via)
+        rest = 1.0 - ratio(links.host.sum(gone), whole)
+        found.add(amount * rest[m.edges.borrower], m.edges.borrower, self._place["rents"], channel="rents", via=via)
 
     def _of_machines(self, found: Found, amount: Array, rows: Index, units: Array, *, via: str) -> None:
         """`amount` belongs to the marks of `units` (rows, G, R), by what each generation lost since its reference."""
@@ -161,7 +185,8 @@ class Causes:
 
     def of_lenders(self, chosen: Array, state: str, moment: int) -> None:
         """Why each `chosen` lender (lenders, R) is under its target, or failed: what it lost since the start, on whom;
-        what it lacked at the start; for a failure also the lines called that it cannot pay.
+        what it lacked at the start; for a failure also the lines called that it cannot pay; the rest is what else moves
+        the ratio of a balance sheet: profit, dividends, growth.
         """
         if not chosen.any():
             return
@@ -175,7 +200,7 @@ class Causes:
         if state == "default":
             self._of_lines(found)
             missing = np.maximum(lenders.owed_now() - lenders.cash, 0.0) + np.maximum(-lenders.equity, 0.0)
-        found.close(state, moment, short=missing)
+        found.close(state, moment, short=missing, rest=self._place["own balance sheet"])
 
     def _of_lines(self, found: Found) -> None:
         m, line = self._m, self.drains.of("line")

@@ -7,6 +7,7 @@ other states only pass causes on.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -58,23 +59,30 @@ class Contagion:
 
     def __init__(self, causes: Iterable[Cause]) -> None:
         rows = [cause for cause in causes if cause.state in STATES]
-        self._history: dict[str, list[Node]] = defaultdict(list)
+        self._history: dict[tuple[str, str], list[Node]] = defaultdict(list)
         for when, agent, state in sorted({(_instant(row), row.effect, row.state) for row in rows}):
-            self._history[agent].append(Node(when, agent, state))
+            self._history[agent, state].append(Node(when, agent, state))
         self.causes: dict[Node, dict[tuple[Node, str], float]] = defaultdict(lambda: defaultdict(float))
+        known: dict[tuple[str, str, Instant], Node] = {}
         for row in rows:
-            effect = Node(_instant(row), row.effect, row.state)
-            self.causes[effect][self._cause_of(row), row.channel] += row.weight
+            key = row.cause, row.cause_state, _instant(row)
+            if key not in known:
+                known[key] = self._state_of(*key)
+            self.causes[Node(_instant(row), row.effect, row.state)][known[key], row.channel] += row.weight
         self.nodes = sorted(self.causes)
         self.defaults = [node for node in self.nodes if node.is_default]
         self._parents = {node: self._walk(node) for node in self.defaults}
 
-    def _cause_of(self, row: Cause) -> Node:
-        """The state that the row's cause was in last before the effect; a root where it is outside."""
-        meant = STANDS_FOR.get(row.cause_state, ())
-        past = [node for node in self._history.get(row.cause, []) if node.when < _instant(row) and node.state in meant]
-        exact = [node for node in past if node.state == row.cause_state]
-        return (exact or past or [Node(BEFORE, row.cause)])[-1]
+    def _state_of(self, agent: str, meant: str, when: Instant) -> Node:
+        """The state meant, or one that stands for it, that the agent was in last before; a root where there is none."""
+        past = {state: self._last(agent, state, when) for state in STANDS_FOR.get(meant, ())}
+        exact = past.get(meant)
+        return exact or max((node for node in past.values() if node), default=Node(BEFORE, agent))
+
+    def _last(self, agent: str, state: str, when: Instant) -> Node | None:
+        history = self._history.get((agent, state), [])
+        place = bisect_left(history, when, key=lambda node: node.when)
+        return history[place - 1] if place else None
 
     def _walk(self, default: Node) -> tuple[dict[Node, float], dict[str, float]]:
         """Back from a default to the defaults and roots before it: their shares, and what passed through each agent."""

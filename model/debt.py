@@ -106,17 +106,25 @@ def collateral(m: ComputeCreditModel, marks: Array) -> Array:
     return pledged + f.coins * m.world.coin / MILLION + f.site_mw * site_price(m)
 
 
+def signed_rent(m: ComputeCreditModel) -> Array:
+    """The share of each lease's rent that a living tenant has signed for, the first or the one after it: `(H, R)`."""
+    hosting, rules = m.hosting, m.parameters.hosting
+    again = np.where(hosting.relet_in < 0.0, rules.relet_price, 0.0) if rules.spills_on else 1.0
+    return hosting.live + (1.0 - hosting.live) * again
+
+
 def lease_worth(m: ComputeCreditModel) -> Array:
     """Present value of the rents still to come on pledged sites, running or signed, USD million: `(E, R)`.
 
-    Leases to modelled tenants at what is left of them, other income as a perpetuity; each at the facility's own rate.
+    Leases to modelled tenants, or to those after them, at what is left of them, other income as a perpetuity; each at
+    the facility's own rate.
     """
     f, hosting = m.facilities, m.hosting
     share = ratio(f.site_mw, m.links.borrower.sum(f.site_mw)[m.edges.borrower])
     runs = np.maximum(hosting.months_left, 0.0)
     rate = m.parameters.debt.base_rate + m.parameters.funding.spread
     waits = discount(rate, np.maximum(hosting.starts_in, 0.0))
-    leases = m.links.host.sum(hosting.rent * hosting.live * annuity(rate, runs) * waits)
+    leases = m.links.host.sum(hosting.rent * signed_rent(m) * annuity(rate, runs) * waits)
     other = m.borrowers.other_income * m.borrowers.alive * MONTHS / rate
     return share * (leases + other)[m.edges.borrower]
 

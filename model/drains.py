@@ -132,11 +132,10 @@ class Drains:
         """The shares of all that presses on coverage this month are known; they sum to one for every borrower."""
         m = self._m
         whole = fall + weakness
-        known = ratio(1.0, whole)
-        self.of("pressure_own")[...] = own * known[:, np.newaxis]
-        self.of("pressure_own")[:, WEAKNESS] = np.where(whole > 0.0, weakness * known, 1.0)
-        self.of("pressure_contract")[...] = contract * known[m.edges.seller][:, np.newaxis]
-        self.of("pressure_lease")[...] = lease * known[m.edges.host]
+        self.of("pressure_own")[...] = ratio(own, whole[:, np.newaxis])
+        self.of("pressure_own")[:, WEAKNESS] = ratio(weakness, whole, empty=1.0)
+        self.of("pressure_contract")[...] = ratio(contract, whole[m.edges.seller][:, np.newaxis])
+        self.of("pressure_lease")[...] = ratio(lease, whole[m.edges.host])
 
     def on_coverage(self, amount: Array) -> None:
         """What covenants ask (E, R) because coverage is thin is drained by what presses on coverage."""

@@ -34,9 +34,9 @@ class Found:
         causes = np.broadcast_to(np.asarray(cause), (len(of),))[rows]
         self._parts.append(Items(of[rows], columns, causes, amount[rows, columns], state, channel, via or channel))
 
-    def close(self, state: str, moment: int, *, short: Array) -> None:
+    def close(self, state: str, moment: int, *, short: Array, rest: int | None = None) -> None:
         """Every chosen agent's items are weighed against `short` (rows, R) and recorded; what is missing beyond them
-        is "unexplained"; pools that were drawn on are recorded as they stand.
+        belongs to the root `rest`, else it is "unexplained"; pools that were drawn on are recorded as they stand.
         """
         m, shape = self._m, self._chosen.shape
         total = np.zeros(shape[0] * shape[1])
@@ -45,7 +45,8 @@ class Found:
         total = total.reshape(shape)
         whole = np.maximum(total, short)
         missing = np.where(whole - total > np.finfo(float).eps * whole, whole - total, 0.0)
-        self.add(missing, np.arange(shape[0]), self._causes.unexplained, channel="unexplained")
+        root = self._causes.unexplained if rest is None else rest
+        self.add(missing, np.arange(shape[0]), root, channel=self._causes.names[root])
         items = [(part, part.amount / whole[part.row, part.column]) for part in self._parts]
         paths, first = m.world.path.astype(np.intp), m.record.first[self._family]
         round_ = 0 if moment == AT_CLOSE else m.round  # the last round of the month differs by path

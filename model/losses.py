@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nobid.agents.finance import MILLION
-from nobid.agents.state import Array, ratio
+from nobid.agents.state import Array, ordered_sum, over_generations, ratio
 from nobid.model.estates import estate_worth
 from nobid.model.lending import line_worth
 
@@ -38,6 +38,8 @@ class Losses:
             "seized_basis": (lenders, machines),
             "seized_from": (edges, machines),
             "news": (borrowers,),
+            "news_lenders": (lenders,),
+            "news_other": (),
         }
         for name, shape in shapes.items():
             m.columns.arrays["causes", name] = np.zeros((*shape, paths))
@@ -100,9 +102,15 @@ class Losses:
         month = {kind: now[kind] - self.of(f"{kind}_before") for kind in KINDS}
         for kind in KINDS:
             self.of(f"{kind}_before")[...] = now[kind]
-        fresh = m.links.borrower.sum(np.maximum(month["facility"], 0.0)) + np.maximum(month["repo"], 0.0)
-        news = self.of("news")
-        news[...] = m.parameters.funding.persistence * news + fresh
+        lost = {kind: np.maximum(amount, 0.0) for kind, amount in month.items()}
+        machines = ordered_sum(over_generations(lost["seized"])) + ordered_sum(lost["broker"])
+        fresh = {
+            "news": m.links.borrower.sum(lost["facility"]) + lost["repo"],
+            "news_lenders": m.links.receiver.sum(lost["line"]),
+            "news_other": machines,
+        }
+        for name, amount in fresh.items():
+            self.of(name)[...] = m.parameters.funding.persistence * self.of(name) + amount
         return month
 
     def origin_of_seized(self) -> Array:

@@ -103,8 +103,10 @@ class Pools:
         yield Share("borrower", "any", "coin sale", pushed * ratio(own, ordered_sum(pushed)))
 
     def _window(self) -> Iterator[Share]:
-        world, news = self._m.world, self.of("news")
+        world, families = self._m.world, (("borrower", self.of("news")), ("lender", self.of("news_lenders")))
         own = ratio(world.funding_losses, np.maximum(world.funding_own, 0.0) + world.funding_losses)
-        own = own * np.where(ordered_sum(news) > 0.0, 1.0, 0.0)
-        yield Share("funding", "", "funding window", (1.0 - own)[np.newaxis])
-        yield Share("borrower", "default", "default news", news * ratio(own, ordered_sum(news)))
+        told = ordered_sum(families[0][1]) + ordered_sum(families[1][1])
+        whole = told + self.of("news_other")  # losses on seized machines are nobody's default
+        yield Share("funding", "", "funding window", (1.0 - own * ratio(told, whole))[np.newaxis])
+        for family, news in families:
+            yield Share(family, "default", "default news", news * ratio(own, whole))

@@ -39,14 +39,14 @@ def opens_month(m: ComputeCreditModel) -> None:
 
 
 def values(m: ComputeCreditModel) -> None:
-    """Value to the median buyer, the vendor's list price that follows it, and the worth of a used machine: nobody pays
-    more for used than for new.
+    """Value to the median buyer, the vendor's list price that follows it, and the worth of a used machine: its value,
+    and never more than it cost new.
     """
     market, fit = m.market, m.hardware
     market.value = median_value(m)
     follows = np.maximum((1.0 - m.parameters.hardware.vendor_margin) * market.value, scrap_price(m))
     market.list_price = np.where(fit.follows > 0.0, np.minimum(fit.list_start, follows), fit.list_start)
-    market.worth = np.where(fit.on_sale > 0.0, np.minimum(market.list_price, market.value), market.value)
+    market.worth = np.minimum(fit.list_start, market.value)
 
 
 def values_at_start(m: ComputeCreditModel) -> None:
@@ -127,7 +127,7 @@ class Asks:
 
 def pledged_offers(m: ComputeCreditModel) -> Array:
     """Pledged machines on offer, whole units of every generation and facility: `(E, G, R)`."""
-    units = m.facilities.units
+    units = np.maximum(m.facilities.units, 0.0)  # rounding may leave less than nothing where all was seized
     return np.minimum(np.ceil(units * m.borrowers.offer_pledged[m.edges.borrower][:, np.newaxis]), units)
 
 

@@ -61,7 +61,7 @@ class Market(Rows):
     earning = Real("USD/month", "what a machine earns at spot, before cost", over=("generation",))
     utilisation = Real("share", "utilisation by generation", over=("generation",))
     value = Real("USD/unit", "value to the median buyer", over=("generation",))
-    worth = Real("USD/unit", "what marks revert to: value, and no more than list while on sale", over=("generation",))
+    worth = Real("USD/unit", "what marks revert to: value, and no more than list at launch", over=("generation",))
     mark = Real("USD/unit", "mark", over=("generation",))
     appraisal = Real("USD/unit", "appraised mark (lagged average)", over=("generation",))
     book = Real("USD/unit", "book value of a new machine bought at launch", over=("generation",))

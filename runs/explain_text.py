@@ -36,15 +36,17 @@ DRAINS: Final[dict[str, str]] = {
     "seized machines": "seized machines that lost value",
     "hazard": "the chance that customers fail",
     "scripted": "a failure that the scenario dictates",
+    "own balance sheet": "its own profit, dividends and growth",
     "unexplained": "what no ledger explains",
 }
 ROOTS: Final[dict[str, str]] = {
     "rents": "lower rents",
     "coin": "the coin's own fall",
     "funding": "a funding window that closed by itself",
-    "launch": "newer machines coming out",
+    "launch": "what new machines cost and take in racks",
     "initial weakness": "what was missing from the start",
     "own investment": "its own investment",
+    "own balance sheet": "its own profit, dividends and growth",
     "maturity wall": "debt falling due in cash",
     "customers": "the customer's own business",
     "scripted": "the scenario's script",

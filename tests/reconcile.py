@@ -41,7 +41,8 @@ class Reconciled:
         self._flows.clear()
         self._drawn = np.zeros((len(self.model.edges.lender), len(self.model.paths)))
         self._swept = np.zeros_like(self._drawn)
-        self._claims = self.model.hosting.claim + 0.0
+        self._live = self.model.hosting.live + 0.0
+        self._failed = self.model.causes.losses.of("failed_after") + 0.0
         self._before = {name: self.model.causes.drains.of(name) * MEMORY for name in LEDGERS}
         self.model.step()
         return self.gaps()
@@ -58,13 +59,15 @@ class Reconciled:
         owed = items - seen["gap"] - items_of(m, self._before, INVESTMENT) + seen["service"]
         plain = alive * np.where(m.links.borrower.sum(self._swept) > 0.0, 0.0, 1.0)  # pledged sales pay dues themselves
         plain = plain * np.where(self._coins_moved(), 0.0, 1.0)
+        handed = m.links.borrower.sum(m.causes.losses.of("failed_after") - self._failed) > 0.0
+        plain = plain * np.where(handed, 0.0, 1.0)  # what was due on a loan that was handed over is not paid
         found["dues in the ledger against what was paid"] = relative((owed - paid) * plain, paid)
         own = -self.flow("borrower", ("capex", "customer prepayment")) - self._new_loans()
         invested = items_of(m, self._before, INVESTMENT)
         refilled = self.flow("borrower", ("equity issued", "convertibles issued")) > 0.0  # for machines or the purse
         apart = np.where(refilled, np.maximum(invested - own, 0.0), invested - own)
         found["own money in new machines against capex"] = relative(apart * alive, own)
-        stiffed = m.links.host.sum(1.0 * (m.hosting.claim > self._claims)) > 0.0  # a tenant failed: earned and not paid
+        stiffed = m.links.host.sum(self._live - m.hosting.live) > 0.0  # a tenant failed: earned and not paid
         cash = self.flow("borrower", RUNNING) + seen["mined"] + seen["worked off"]
         found["income against rents and costs"] = relative((seen["income"] - cash) * alive * ~stiffed, cash)
         return found

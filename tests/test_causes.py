@@ -67,8 +67,10 @@ def test_the_hand_made_chain_is_found_edge_by_edge() -> None:
         ("maturity wall", of_a): ("maturity wall", 0, 1),
         ("maturity wall", "A: default in 2026-01"): ("maturity wall", 0, 1),
         ("rents", "B: forced sale in 2026-01"): ("rents", 0, 2),
+        ("launch", "B: forced sale in 2026-01"): ("launch", 0, 2),  # new machines cost less than this one's value
         (of_a, "B: forced sale in 2026-01"): ("fire sale", 0, 2),
         ("rents", of_b): ("rents", 0, 5),
+        ("launch", of_b): ("launch", 0, 5),
         (of_a, of_b): ("fire sale", 0, 5),
         (of_b, january): ("loss", 0, 5),
         (of_b, february): ("loss", 1, 0),
@@ -127,6 +129,30 @@ def test_a_lender_short_of_capital_at_the_start_refuses_for_that_reason() -> Non
     model = run(world(*rows, lender(equity_ratio=0.2), lenders__target=1.5), 1)
     assert shares(model, "Firm") == {("Bank", "below target", "refused roll"): 1.0}
     assert shares(model, "Bank", "below target") == {("initial weakness", "", "initial weakness"): pytest.approx(1.0)}
+
+
+def test_a_lender_that_slides_under_its_target_without_a_loss_does_so_by_its_own_balance_sheet() -> None:
+    rows = (borrower(cash=50.0), facility(kind="note", secured=False, rate=0.0), lender(equity_ratio=0.1))
+    model = run(world(*rows, lenders__funding_rate=0.5, lenders__target=0.99), 4)
+    found = shares(model, "Bank", "below target")
+    assert set(found) == {("own balance sheet", "", "own balance sheet")}
+
+
+def test_a_site_loan_refused_for_its_value_is_the_doing_of_the_tenant_whose_lease_it_stood_on() -> None:
+    lease = HostingRow(name="Site", host="Host", tenant="Firm", mw=20.0, rent=2.0, months=100)
+    rows = (borrower("Host", kind="miner", cash=5.0), borrower(cash=5.0), lease)
+    loan = facility("Debt", borrower="Host", kind="project", drawn=60.0, rate=0.0, site_mw=20.0, months=4)
+    model = run(world(*rows, loan, lender(equity_ratio=0.9), paths=STEADY, **failing("Firm", month="2026-02")), 4)
+    found = shares(model, "Host", "refused roll")
+    assert found["Firm", "default", "lost tenant"] > 0.5
+    assert set(found) <= {("Firm", "default", "lost tenant"), ("rents", "", "rents")}
+
+
+def test_selling_the_coins_mined_this_month_is_no_distress() -> None:
+    miner = borrower(kind="miner", hash_eh=10.0, hash_cost=30.0, overhead=1.0, coins=0.0)
+    model = run(world(miner, mining__sell_share=0.0, coin__price=90_000.0), 1)
+    assert model.fired["coins sold in distress"] == 1
+    assert not list(model.causes.record)
 
 
 def test_thin_coverage_is_the_doing_of_what_thinned_it() -> None:

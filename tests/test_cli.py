@@ -194,7 +194,7 @@ def test_path_k_is_the_same_alone_and_among_others(tmp_path: Path) -> None:
 def test_every_column_of_a_run_has_a_unit(tmp_path: Path) -> None:
     nobid("run", "toy", "--months", "2", "--out", str(tmp_path / "r"), "--quiet")
     files = list((tmp_path / "r").rglob("*.parquet"))
-    assert {file.parent.name for file in files} == {"monthly", "events", "outcomes", "agents", "causes"}
+    assert {file.parent.name for file in files} == {"monthly", "events", "outcomes", "agents", "causes", "facilities"}
     columns = [(file.parent.name, column) for file in files for column in pq.read_schema(file)]
     bare = [f"{table}.{column.name}" for table, column in columns if not (column.metadata or {}).get(b"unit")]
     assert bare == []
