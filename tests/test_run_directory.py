@@ -16,8 +16,8 @@ import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
-from nobid.model.founding import Founding
 from nobid.model.facility_record import FACILITY_FIGURES
+from nobid.model.founding import Founding
 from nobid.model.outcome import Failure, ModelStopped
 from nobid.runs import run as run_module
 from nobid.runs import simulation
