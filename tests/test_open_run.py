@@ -269,9 +269,11 @@ def test_run_json_names_the_commit_of_the_checkout_and_none_outside_one(
     small: Path, repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     record = json.loads((small / "run.json").read_text(encoding="utf-8"))
-    if (repository / ".git").exists():
+    if run_record.PACKAGE.resolve() == repository and (repository / ".git").exists():
         asked = ["git", "-C", str(repository), "rev-parse", "HEAD"]
         assert record["commit"] == subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip()
+    else:
+        assert record["commit"] is None  # a plain install stands in no checkout
     (tmp_path / ".git").mkdir()  # and no git in it
     for place in (tmp_path, repository / "runs"):  # the second: installed somewhere inside a checkout of other things
         monkeypatch.setattr(run_record, "PACKAGE", place)
