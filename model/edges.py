@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 
 from nobid.agents.state import Array, Index, Link, ratio
@@ -59,7 +61,7 @@ class Edges:
         named = [lender.get(row.repo_lender, dealers[0]) for row in founding.buyers]
         brokers = [row.kind == "broker" for row in founding.buyers]
         self.broker_lender = np.array(named, dtype=np.intp)
-        count = {i: sum(b for n, b in zip(named, brokers, strict=True) if n == i) for i in set(named)}
+        count = Counter(n for n, broker in zip(named, brokers, strict=True) if broker)
         self.broker_share = np.array([b / max(count[n], 1) for n, b in zip(named, brokers, strict=True)], dtype=float)
 
 
@@ -90,12 +92,12 @@ class Pledge:
         facility: list[int] = []
         contract: list[int] = []
         unnamed = []
+        loans: dict[str, list[int]] = {}
+        for e, loan in enumerate(founding.facilities):
+            if loan.kind in MACHINE_LOANS:
+                loans.setdefault(loan.borrower, []).append(e)
         for o, row in enumerate(founding.offtakes):
-            own = [
-                e
-                for e, loan in enumerate(founding.facilities)
-                if loan.borrower == row.borrower and loan.kind in MACHINE_LOANS
-            ]
+            own = loans.get(row.borrower, [])
             naming = [e for e in own if row.name in founding.facilities[e].contracts]
             shared = [e for e in own if e in naming or founding.facilities[e].expansion] if naming else own
             facility += shared

@@ -41,8 +41,8 @@ def found(m: ComputeCreditModel) -> None:
 def makes_safe(m: ComputeCreditModel) -> None:
     """The agents that the scenario names as safe, by name or ticker, are."""
     for family, rows in (("borrower", m.borrowers), ("lender", m.lenders), ("buyer", m.buyers)):
-        named = {name for name in m.names[family] if {name, m.tickers.get(name, name)} & {*m.parameters.safe}}
-        rows.safe = column([float(name in named) for name in m.names[family]])
+        safe = set(m.parameters.safe)
+        rows.safe = column([float(name in safe or m.tickers.get(name, name) in safe) for name in m.names[family]])
 
 
 def column(values: Sequence[float]) -> Array:
@@ -52,8 +52,13 @@ def column(values: Sequence[float]) -> Array:
 
 def by_generation(m: ComputeCreditModel, rows: Sequence[dict[str, float]]) -> Array:
     """Units by generation: `(rows, G, 1)`."""
-    names = m.hardware.names
-    return np.array([[row.get(name, 0.0) for name in names] for row in rows]).reshape(len(rows), len(names), 1)
+    place = {name: g for g, name in enumerate(m.hardware.names)}
+    units = np.zeros((len(rows), len(place), 1))
+    held = [(i, place[name], count) for i, row in enumerate(rows) for name, count in row.items() if name in place]
+    if held:
+        at, generation, count = zip(*held, strict=True)
+        units[np.array(at), np.array(generation), 0] = count
+    return units
 
 
 def founds_borrowers(m: ComputeCreditModel) -> None:
@@ -66,13 +71,12 @@ def founds_borrowers(m: ComputeCreditModel) -> None:
     b.units = by_generation(m, [row.units for row in rows])
     left = np.clip(1.0 - column([row.age for row in rows]) / b.book_life, 0.0, 1.0)
     b.book = fit.list_start * left[:, np.newaxis]
-    pipeline, unpaid, agreed = b.pipeline + 0.0, b.unpaid + 0.0, b.agreed + 0.0
-    ordered = by_generation(m, [row.pipeline for row in rows])
-    for i, row in enumerate(rows):
-        pipeline[i, : row.pipeline_months] = ordered[i] / row.pipeline_months
-        unpaid[i, : row.pipeline_months] = row.pipeline_unpaid * fit.list_start
-        agreed[i, : row.pipeline_months] = fit.list_start
-    b.pipeline, b.unpaid, b.agreed = pipeline, unpaid, agreed
+    months = column([row.pipeline_months for row in rows])[..., np.newaxis]
+    ordered = by_generation(m, [row.pipeline for row in rows]) / months
+    due = (np.arange(b.pipeline.shape[1]) < months[..., 0])[..., np.newaxis, np.newaxis]
+    unpaid = column([row.pipeline_unpaid for row in rows])[..., np.newaxis] * fit.list_start
+    b.pipeline, b.unpaid = np.where(due, ordered[:, np.newaxis], 0.0), np.where(due, unpaid[:, np.newaxis], 0.0)
+    b.agreed = np.where(due, fit.list_start, 0.0)
 
 
 def founds_edges(m: ComputeCreditModel) -> None:

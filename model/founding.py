@@ -208,3 +208,4 @@ class Founding(BaseModel):
     warehouses: tuple[WarehouseRow, ...] = ()
     buyers: tuple[BuyerRow, ...]
     paths: ShockPaths = ShockPaths()
+    scale: float = 1.0  # times the measured system: so much deeper are markets outside it

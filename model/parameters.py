@@ -13,6 +13,7 @@ from pydantic import Field
 
 from nobid.model.parameter_fields import MONTH, Section, choice, number
 from nobid.model.parameters_credit import Auction, Buyers, Debt, Hosting, Impact, Invest, Lenders, Offtake, Repo
+from nobid.model.parameters_population import Population
 from nobid.model.parameters_world import Coin, Demand, Funding, Hardware, Mining, Regime, Rental, Shock, Supply
 
 __all__ = ["MONTH", "Parameters", "Section", "Shock"]
@@ -50,6 +51,7 @@ class Parameters(Section):
     hosting: Hosting = Hosting()
     offtake: Offtake = Offtake()
     invest: Invest = Invest()
+    population: Population = Population()
     safe: tuple[str, ...] = Field(
         (),
         description="agents that pay whatever is due with money from outside and never fail, tighten or lose funding",

@@ -195,8 +195,8 @@ class ComputeCreditModel(TwoExecutions):
 
     def coin_falls(self) -> None:
         """The coin price has fallen by forced sales since it last did: `impact x (q / 30) / daily volume` in logs."""
-        w, coin = self.world, self.parameters.coin
-        push = coin.impact * (w.round_coins / COIN_DAYS) / coin.daily_volume * (1.0 if coin.impact_on else 0.0)
+        w, coin, depth = self.world, self.parameters.coin, self.parameters.coin.daily_volume * self.founding.scale
+        push = coin.impact * (w.round_coins / COIN_DAYS) / depth * (1.0 if coin.impact_on else 0.0)
         w.coin_impact = w.coin_impact + push
         w.coin = np.exp(w.coin_log - w.coin_impact)
         w.round_coins = 0.0

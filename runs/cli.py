@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from nobid.runs.cli_ensemble import Mixed, OnCluster, Quiet, Workers, ensemble
 from nobid.runs.cli_replay import replay
+from nobid.runs.cli_results import results
 from nobid.runs.terminal import (
     DONE,
     STOPPED,
@@ -44,6 +46,17 @@ class Execution(StrEnum):
     agent = "agent"
 
 
+ForkOf = Annotated[
+    Path | None, typer.Option("--from", metavar="RUN", help="Fork this run: its scenario, paths and luck.")
+]
+ForkMonth = Annotated[
+    str | None, typer.Option(metavar="YYYY-MM", help="With --from: the month from which --set holds.")
+]
+HowRun = Annotated[Execution, typer.Option(help="All agents at once, or one by one: same bits.")]
+Shard = Annotated[str | None, typer.Option(metavar="I/N", help="Only every N-th block, from the I-th on.")]
+Keep = Annotated[list[str] | None, typer.Option(metavar="agents", help="Keep agent tables above 16 paths as well.")]
+
+
 @app.command(
     epilog="Example: nobid run mispriced --paths 64 --seed 7 --set lenders.capital_multiple=0.5   ·   A fork: "
     "nobid run toy --out out/a, then nobid run --from out/a --month 2026-02 --set auction.reoffers=0 --out out/b"
@@ -57,28 +70,28 @@ def run(  # noqa: PLR0917  typer reads the options from the arguments
     seed: Annotated[int | None, typer.Option(help="Seed of all draws (7 where nothing is said).")] = None,
     months: Annotated[int | None, typer.Option(help="Length of the run, in months.")] = None,
     settings: Settings = None,
-    start_from: Annotated[
-        Path | None, typer.Option("--from", metavar="RUN", help="Fork this run: its scenario, paths and luck.")
-    ] = None,
-    month: Annotated[
-        str | None, typer.Option(metavar="YYYY-MM", help="With --from: the month from which --set holds.")
-    ] = None,
+    start_from: ForkOf = None,
+    month: ForkMonth = None,
     out: Annotated[Path | None, typer.Option(help="Run directory (else out/SCENARIO-SEED-HASH).")] = None,
-    execution: Annotated[
-        Execution, typer.Option(help="All agents at once, or one by one: same bits.")
-    ] = Execution.cohort,
-    quiet: Annotated[bool, typer.Option("--quiet", help="No progress and no table.")] = False,
+    execution: HowRun = Execution.cohort,
+    workers: Workers = 1,
+    shard: Shard = None,
+    keep: Keep = None,
+    cluster: OnCluster = None,
+    cluster_mixed: Mixed = False,
+    quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
     """Simulate a scenario, print what a credit person reads first, and write a run directory.
 
+    The same command continues a run that was stopped or killed, and more --paths extend it.
     With --from RUN --month M the run RUN is simulated again to the month before M and goes on with the changes.
     """
     with telling():
-        asked = {"paths": paths, "path": path, "seed": seed, "start_from": start_from, "month": month}
-        found = _run(name, out, quiet=quiet, months=months, set=settings, execution=execution.value, **asked)
-        _close(found, name or "baseline", quiet=quiet, as_json=as_json)
-    raise typer.Exit(STOPPED if found.failures else DONE)
+        asked: dict[str, Any] = {"paths": paths, "path": path, "seed": seed, "start_from": start_from, "month": month}
+        spread = {"workers": workers, "shard": shard, "keep": keep or (), "cluster": cluster, "mixed": cluster_mixed}
+        asked |= {"months": months, "set": settings, "execution": execution.value, **spread}
+        close(_run(name, out, quiet=quiet, **asked), name or "baseline", quiet=quiet, as_json=as_json)
 
 
 def _run(name: str | None, out: Path | None, *, quiet: bool, **asked: Any) -> Run:
@@ -96,8 +109,13 @@ def _run(name: str | None, out: Path | None, *, quiet: bool, **asked: Any) -> Ru
         return simulate(name, out=folder, progress=progress, argv=sys.argv[1:], **asked)
 
 
-def _close(found: Run, name: str, *, quiet: bool, as_json: bool) -> None:
-    """The closing table is printed, and where the run lies, and what to type next."""
+def close(found: Run, name: str, *, quiet: bool, as_json: bool) -> None:
+    """The closing table is printed, and where the run lies, and what to type next; it exits with the run's code."""
+    from nobid.runs.errors import InputError
+    from nobid.runs.run_record import Stored
+
+    if found.out is not None and not Stored(found.out).paths():
+        raise InputError(found.outcome)
     summary = found.summary()
     table, words = console(error=as_json), console(error=as_json)
     if not quiet:
@@ -108,6 +126,7 @@ def _close(found: Run, name: str, *, quiet: bool, as_json: bool) -> None:
             words.print(f"next: {command}", soft_wrap=True)
     if as_json:
         typer.echo(json.dumps(_as_json(found, summary), indent=2, ensure_ascii=False))
+    raise typer.Exit(STOPPED if found.failures else DONE)
 
 
 def _as_json(found: Run, summary: Summary) -> dict[str, Any]:
@@ -195,6 +214,8 @@ def parameters(
 
 
 app.add_typer(replay)
+app.add_typer(results)
+app.add_typer(ensemble)
 
 
 def main() -> None:

@@ -38,6 +38,7 @@ STYLE_OF = {
     "hosting": "site lease",
 }
 LABELLED = 24  # of a kind: the largest ones carry their name; so does everyone in default
+MOST = 100  # of a kind: the largest ones are drawn
 LONGEST_NAME = 18  # characters
 LINE_POINTS = 8.6  # height of a line of 6.5-point type
 HEAD_POINTS = 20.0  # height of a group's heading
@@ -82,7 +83,9 @@ def exposure_network(
     sizes = "area: debt of borrowers, loans of lenders, contracts of buyers"
     widest = f"line width: root of the amount, widest {place.widest:,.0f} USD million"
     left_out = f"{place.left_out} agents without exposures are not drawn" if place.left_out else ""
-    footnote(figure, meta, sizes, widest, left_out)
+    cut = len(_names((graph_start, graph_worst))) > len(place.at) + place.left_out
+    largest = f"the {MOST} largest of each kind" if cut else ""
+    footnote(figure, meta, sizes, widest, left_out, largest)
     return figure
 
 
@@ -110,11 +113,16 @@ def placement(*graphs: Graph) -> Placement:
     """One stable place for every agent with an exposure in any of the graphs: columns by kind, near its partners."""
     amounts = _amounts(graphs)
     sizes = {name: max(size_of(g, name) for g in graphs if name in g) for name in _names(graphs)}
-    partners = {name: {next(iter(pair - {name})): a for pair, a in amounts.items() if name in pair} for name in sizes}
+    partners: dict[str, dict[str, float]] = {name: {} for name in sizes}
+    for (one, other), amount in amounts.items():
+        partners[one][other] = partners[other][one] = amount
     kinds = {name: kind_of(next(g for g in graphs if name in g).nodes[name]) for name in sizes}
     drawn = [name for name in sizes if partners[name] or (sizes[name] > 0 and kinds[name] in ("miner", "neocloud"))]
+    left_out = len(sizes) - len(drawn)
+    ranked = sorted(drawn, key=lambda n: (-sizes[n], n))
+    groups = {kind: [n for n in ranked if kinds[n] == kind][:MOST] for kind in COLUMNS}
+    drawn = [name for group in groups.values() for name in group]
     failed = {name for g in graphs for name in g if not g.nodes[name].get("alive", True)} & set(drawn)
-    groups = {kind: sorted((n for n in drawn if kinds[n] == kind), key=lambda n: (-sizes[n], n)) for kind in COLUMNS}
     labelled = failed.union(*(group[:LABELLED] for group in groups.values()))
     largest = max((sizes[name] for name in drawn), default=0.0)
     scale = LARGEST / np.sqrt(largest) if largest > 0 else 0.0
@@ -125,7 +133,7 @@ def placement(*graphs: Graph) -> Placement:
             groups[kind] = sorted(groups[kind], key=lambda n: (_barycentre(n, partners[n], at), n))
     at, heads, height = _stack(groups, slots)
     return Placement(at, scale, max(amounts.values(), default=0.0), height, frozenset(labelled), heads,
-                     len(sizes) - len(drawn))  # fmt: skip
+                     left_out)  # fmt: skip
 
 
 def _names(graphs: Iterable[Graph]) -> list[str]:
@@ -194,9 +202,9 @@ def _draw(ax: Axes, graph: Graph, place: Placement) -> None:
 
 
 def _draw_edges(ax: Axes, graph: Graph, place: Placement) -> None:
-    pairs = _pairs(graph)
+    pairs, drawn = _pairs(graph), set(place.at)
     for style, (colour, dashes) in STYLES.items():
-        chosen = {key: amount for key, amount in pairs.items() if key[2] == style and {key[0], key[1]} <= set(place.at)}
+        chosen = {key: amount for key, amount in pairs.items() if key[2] == style and {key[0], key[1]} <= drawn}
         if not chosen:
             continue
         widths = [THINNEST + (WIDEST - THINNEST) * float(np.sqrt(a / place.widest)) for a in chosen.values()]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 from nobid.runs.errors import InputError
 from nobid.runs.fork import forked
-from nobid.runs.run import Order, Run
+from nobid.runs.run import PATHS_PER_BLOCK, Order, Run
+from nobid.runs.run_record import Stored, paths_in
 from nobid.runs.scenarios import Scenario, scenario
 from nobid.runs.stored_run import open_run
 
@@ -45,6 +46,14 @@ def ordered(asked: Asked) -> Order:
         raise InputError(f"month = {asked.month}: a month belongs to a fork: name the run to start from as well.")
     seed = DEFAULT_SEED if asked.seed is None else asked.seed
     return _order(asked, _world(asked), seed, _paths(asked) or (0,), asked.agents)
+
+
+def continued(folder: str | Path, agents: Mapping[str, type] | None = None) -> Order:
+    """The order of the run in the folder, with all paths that are wanted of it; InputError where it cannot go on."""
+    order = open_run(folder, agents=agents).order
+    order.permits()
+    record = Stored(Path(folder)).record() or {}
+    return replace(order, paths=tuple(paths_in(record)), chunk=record.get("chunk", PATHS_PER_BLOCK), caution="")
 
 
 def _order(

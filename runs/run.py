@@ -133,11 +133,12 @@ class Run:
 
     @cached_property
     def agents(self) -> pd.DataFrame:
-        """A row a path, month and agent; kept for up to 16 paths."""
-        if len(self.paths) > AGENTS_KEPT_UP_TO:
+        """A row a path, month and agent; kept for up to 16 paths, for more with keep=["agents"]."""
+        kept = all(self._arrow("agents", (path,)) is not None for path in (self.paths[0], self.paths[-1]))
+        if len(self.paths) > AGENTS_KEPT_UP_TO and not kept:
             raise InputError(
                 f"agent tables are kept for up to {AGENTS_KEPT_UP_TO} paths, this run has {len(self.paths)}: "
-                "simulate the path you need with path=…"
+                'simulate the path you need with path=…, or all of them with keep=["agents"].'
             )
         return self._table("agents")
 

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import platform
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from nobid.runs.fork import ForkedScenario, fork_record, stage_file
-from nobid.runs.run_directory import RunDirectory, plan
+from nobid.runs.run_directory import RECORD, SHORT_HASH, RunDirectory, plan
 
 if TYPE_CHECKING:
     from nobid.runs.run import Run
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 BITS_DEPEND_ON = ("numpy", "mesa", "scipy", "pandas", "pyarrow")
 PACKAGE = Path(__file__).resolve().parent.parent
 ENGINE = ("agents", "model")  # the floors whose source decides the bits of a run
+RULES_RUN_ON: Final = ("numpy", "scipy", "mesa")  # of the versions: those on which the bits of a path depend
 
 
 class Stored(RunDirectory):
@@ -47,6 +49,7 @@ def run_record(run: Run) -> dict[str, Any]:
         "months": one.parameters.months,
         "start": one.parameters.start,
         "paths": ranges(run.paths),
+        "chunk": run.order.chunk,
         "blocks": [block.label for block in plan(run.paths, [], size=run.order.chunk)],
         "assumed_share_of_debt": one.assumed_share,
         "notes": list(one.notes),
@@ -98,26 +101,89 @@ def engine_hash() -> str:
     return found.hexdigest()
 
 
-def write_scenario(run: Run, directory: RunDirectory) -> None:
-    """The scenario lies in the folder as it was given, and complete; a fork's earlier stages beside it."""
+def differences(record: Mapping[str, Any], *, also: Sequence[str] = ()) -> list[str]:
+    """In what the record was made otherwise than it would be here, as far as the bits of a path may depend on it.
+
+    Each as words: "numpy 2.4.0 (here 2.5.1)"; empty where the same bits are promised. `also`: further packages.
+    """
+    now = made_by()
+    then, versions = record.get("versions", {}), now["versions"]
+    other = [
+        f"{one} {then.get(one, '?')} (here {versions[one]})"
+        for one in (*RULES_RUN_ON, *also)
+        if then.get(one) != versions[one]
+    ]
+    if record.get("version") != now["version"]:
+        other.insert(0, f"nobid {record.get('version', '?')} (here {now['version']})")
+    elif record.get("engine") != now["engine"]:
+        other.insert(0, f"other rules of nobid (commit {str(record.get('commit'))[:SHORT_HASH]})")
+    if record.get("processor") != now["processor"]:
+        other.append("another processor")
+    return other
+
+
+def scenario_texts(run: Run) -> dict[str, str]:
+    """The files of a run directory that hold its scenario: as it was given, complete, a fork's earlier stages."""
     one = run.scenario
-    directory.write_text("scenario.toml", one.given)
-    directory.write_text("resolved.toml", one.to_toml())
-    for stage in one.earlier if isinstance(one, ForkedScenario) else ():
-        directory.write_text(stage_file(stage), stage.scenario.to_toml())
+    stages = one.earlier if isinstance(one, ForkedScenario) else ()
+    earlier = {stage_file(stage): stage.scenario.to_toml() for stage in stages}
+    return {**earlier, "scenario.toml": one.given, "resolved.toml": one.to_toml()}
 
 
-def written(run: Run, directory: RunDirectory) -> None:
-    """run.json says how the run stands now."""
-    now = datetime.now(UTC).isoformat(timespec="seconds")
-    before = directory.record() or {}
-    record = {**run_record(run), "started": before.get("started", now), "written": now}
+def written(run: Run, directory: RunDirectory, about: Mapping[str, Any]) -> None:
+    """run.json says how the run stands now; more paths than these may be wanted of it since earlier."""
+    before = _json(directory.path / RECORD)
+    wanted = sorted({*run.paths, *paths_in(before)})
+    record = {**before, **_told(run, about, before), "paths": ranges(wanted)}
+    record["blocks"] = [block.label for block in plan(wanted, [], size=run.order.chunk)]
     if run.status == "done":
         record["units"] = run.units
-        held = {path for block in directory.blocks() for path in block.paths}
-        record["paths"] = ranges(sorted(held))
         record["blocks"] = [block.label for block in directory.blocks()]
-    directory.write_text("run.json", json.dumps(record, indent=2, ensure_ascii=False) + "\n")
+        held = directory.paths()
+        if not held.issuperset(wanted):
+            kept = f"{len(held)} of {len(wanted)} paths are kept."
+            record["status"], record["outcome"] = "interrupted", kept
+    directory.write_text(RECORD, json.dumps(record, indent=2, ensure_ascii=False) + "\n")
+
+
+def shard_written(run: Run, directory: RunDirectory, about: Mapping[str, Any], *, shard: tuple[int, int]) -> None:
+    """The shard's own file says how it stands; no other shard writes it."""
+    record = _told(run, about, shard_record(directory, shard))
+    record |= {"shard": list(shard), "paths": ranges(run.paths)}
+    directory.write_text(shard_file(shard), json.dumps(record, indent=2, ensure_ascii=False) + "\n")
+
+
+def _told(run: Run, about: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
+    """What a record says now that was first written `before`."""
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    where = {"host": platform.node(), "pid": os.getpid()}
+    return {**run_record(run), **about, **where, "started": before.get("started", now), "written": now}
+
+
+def shard_file(shard: tuple[int, int]) -> str:
+    """The name of a shard's own file."""
+    return f"shard-{shard[0]}-{shard[1]}.json"
+
+
+def shard_record(directory: RunDirectory, shard: tuple[int, int]) -> dict[str, Any]:
+    """What the shard's file says; nothing where there is none."""
+    return _json(directory.path / shard_file(shard))
+
+
+def shards_of(folder: Path) -> Iterator[dict[str, Any]]:
+    """What the shards of a run say, each in its own file."""
+    for file in sorted(folder.glob("shard-*-*.json")):
+        yield _json(file)
+
+
+def _json(file: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    return found
+
+
+def paths_in(record: Mapping[str, Any]) -> list[int]:
+    """The paths that a record wants, one by one."""
+    return [path for first, end in record.get("paths", ()) for path in range(first, end)]
 
 
 def package_version() -> str:

@@ -32,6 +32,7 @@ from nobid.runs.rows import FOUNDING_FIELD, TABLES, Rows, rows_of, typed
 from nobid.runs.scenario_files import DATA, Layer, did_you_mean, override_layers, scenario_layers, where
 from nobid.runs.scenario_text import full_text
 from nobid.runs.sentences import shown, told, unknown_key
+from nobid.runs.synthetic import populated, scale_of
 from nobid.runs.tables import load_tables
 from nobid.runs.world_paths import world_paths
 
@@ -109,20 +110,20 @@ def scenario(
     """
     files = scenario_layers(str(name))
     layers = [*files, *override_layers(set)]
-    founding, notes = _founding(layers)
+    founding, given, notes = _founding(layers)
     return Scenario(
         name=Path(str(name)).stem if str(name).endswith(".toml") else str(name),
         title=_text(layers, "title"),
         question=_text(layers, "question"),
         founding=founding,
-        resolved=_resolved(founding),
+        resolved=_resolved(founding, given),
         notes=notes,
         given=_as_given(files[-1], layers[len(files) :]),
     )
 
 
-def _founding(layers: Sequence[Layer]) -> tuple[Founding, tuple[str, ...]]:
-    """The founding that the layers describe, with remarks; InputError with every problem there is."""
+def _founding(layers: Sequence[Layer]) -> tuple[Founding, Mapping[str, list[Any]], tuple[str, ...]]:
+    """The founding that the layers describe, the rows it was made of, remarks; InputError with all that is wrong."""
     problems = _unknown_top_keys(layers)
     parameters = _parameters(layers, problems)
     rows = rows_of(_base_tables(layers, problems), layers)
@@ -132,14 +133,15 @@ def _founding(layers: Sequence[Layer]) -> tuple[Founding, tuple[str, ...]]:
     at = partial(where, layers)
     problems += [*rows.problems, *wrong, *parameter_problems(parameters, at)]
     if not rows.problems:
-        agents = [*tables["borrower"], *tables["lender"], *tables["buyer"]]
-        problems += [*row_problems(tables, parameters, rows.place), *shock_problems(parameters, agents, at)]
-        problems += launched(tables["generation"], parameters)
+        problems += [*row_problems(tables, parameters, rows.place), *launched(tables["generation"], parameters)]
+        everyone = tables if problems else populated(tables, parameters)
+        agents = [*everyone["borrower"], *everyone["lender"], *everyone["buyer"]]
+        problems += shock_problems(parameters, agents, at)
     if problems:
         raise InputError("\n".join(dict.fromkeys(problems)))
-    fields = {FOUNDING_FIELD[one]: tuple(tables[one]) for one in TABLES}
-    founding = Founding(parameters=parameters, paths=paths, **fields)
-    return founding, (*rows.notes, *idle_shocks(parameters))
+    fields = {FOUNDING_FIELD[one]: tuple(everyone[one]) for one in TABLES}
+    founding = Founding(parameters=parameters, paths=paths, scale=scale_of(tables, parameters), **fields)
+    return founding, tables, (*rows.notes, *idle_shocks(parameters))
 
 
 def _as_given(file: Layer, overrides: Sequence[Layer]) -> str:
@@ -241,11 +243,11 @@ def _paths(layers: Sequence[Layer], parameters: Parameters) -> tuple[ShockPaths,
     return world_paths(given, parameters)
 
 
-def _resolved(founding: Founding) -> dict[str, Any]:
-    """The founding as plain nested values, complete."""
+def _resolved(founding: Founding, given: Mapping[str, list[Any]]) -> dict[str, Any]:
+    """The founding as plain nested values, complete; of a drawn population what it is drawn from."""
     resolved: dict[str, Any] = founding.parameters.model_dump(mode="json")
     paths = {name: np.asarray(getattr(founding.paths, name)).tolist() for name in PATH_UNITS}
     resolved["paths"] = {name: values for name, values in paths.items() if values}
     for table in TABLES:
-        resolved[table] = [row.model_dump(mode="json") for row in getattr(founding, FOUNDING_FIELD[table])]
+        resolved[table] = [row.model_dump(mode="json") for row in given[table]]
     return resolved

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from nobid.runs.months import month_label
+from nobid.runs.risk_blocks import risk_blocks, risk_numbers, risk_of_many, risk_remarks
 from nobid.runs.summary_blocks import Block, blocks_of_many, blocks_of_one
 from nobid.runs.summary_causes import told_causes
 from nobid.runs.summary_figures import BAND, agents_in, borrowers_in, facts_of, month_band
@@ -64,8 +65,10 @@ def summarise(run: Run) -> Summary:
     facts = facts_of(run)
     if run.knows_causes:
         facts["r_worst_quarter"] = run.systemic().worst_quarter
-    blocks = blocks_of_one(run) if len(run.paths) == 1 else blocks_of_many(run, facts)
-    return Summary(headline(run), blocks, run.outcome, tuple(_remarks(run)), _numbers(run, facts))
+    told = risk_of_many(run)
+    blocks = blocks_of_one(run) if len(run.paths) == 1 else (*blocks_of_many(run, facts), *risk_blocks(run, told))
+    remarks = (*risk_remarks(told), *_remarks(run))
+    return Summary(headline(run), blocks, run.outcome, remarks, {**_numbers(run, facts), **risk_numbers(told)})
 
 
 def headline(run: Run) -> str:

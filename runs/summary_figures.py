@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+
+from nobid.runs.streams import parts
 
 if TYPE_CHECKING:
     from nobid.runs.run import Run
@@ -14,6 +16,8 @@ if TYPE_CHECKING:
 MARKED = ("H100", "B200")  # the generations shown; the first two of the world where it has neither
 BAND = (0.05, 0.50, 0.95)
 NONE = "–"
+MARKETS = ("offered", "sold", "unsold", "rounds")
+COVERAGE = ("dscr_corporate", "dscr_facility")
 BILLION = 1e3  # USD m
 
 
@@ -61,12 +65,23 @@ def series_of(monthly: pd.DataFrame, column: str, divisor: str) -> pd.Series[flo
 
 
 def facts_of(run: Run) -> pd.DataFrame:
-    """A row a path with everything that the table shows; failed paths left out."""
-    bad = set(run.outcomes.loc[run.outcomes["failure"] != "", "path"])
-    monthly = run.monthly[~run.monthly["path"].isin(bad)]
+    """A row a path with everything that the table shows; failed paths left out. Read a part at a time."""
+    facts = run.outcomes[run.outcomes["failure"] == ""].set_index("path").sort_index()
+    lines = price_lines(run)
+    shown = {column for _, *pair in lines for column in pair if column}
+    pieces = [
+        _facts_of_part(piece.to_pandas(), lines, good=set(facts.index))
+        for piece in parts(run, "monthly", ["path", "month", *sorted(shown), *MARKETS, *COVERAGE])
+    ]
+    return facts.join(pd.concat(pieces)) if pieces else facts
+
+
+def _facts_of_part(part: pd.DataFrame, lines: Sequence[tuple[str, str, str]], *, good: set[int]) -> pd.DataFrame:
+    """The figures of the months, a row a path that did not fail."""
+    monthly = part[part["path"].isin(good)]
     by_path = monthly.groupby("path", sort=True)
-    facts = run.outcomes[~run.outcomes["path"].isin(bad)].set_index("path").sort_index()
-    for label, column, divisor in price_lines(run):
+    facts = pd.DataFrame(index=pd.Index(sorted(set(monthly["path"])), name="path", dtype="int64"))
+    for label, column, divisor in lines:
         series = series_of(monthly, column, divisor).groupby(monthly["path"])
         facts[f"{label}|start"], facts[f"{label}|low"] = series.nth(0).to_numpy(), series.min()
         facts[f"{label}|end"] = series.nth(-1).to_numpy()
@@ -74,8 +89,8 @@ def facts_of(run: Run) -> pd.DataFrame:
     facts["gpus_sold"] = by_path["sold"].sum()
     facts["gpus_unsold_worst_month_end"] = by_path["unsold"].max()
     facts["rounds_worst_month"] = by_path["rounds"].max()
-    for name in ("corporate", "facility"):
-        facts[f"dscr_{name}_first_below_1"] = _first_below(monthly, f"dscr_{name}")
+    for name in COVERAGE:
+        facts[f"{name}_first_below_1"] = _first_below(monthly, name).reindex(facts.index)
     return facts
 
 

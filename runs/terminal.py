@@ -95,6 +95,7 @@ def progress_bar(title: str, *, show: bool) -> Iterator[Any]:
             found = f"{now.defaults:.0f} defaults" + (
                 f", {now.defaults / now.paths:.1f} a path so far" if now.paths > 1 else ""
             )
+            found += f", {now.failed} paths failed" if now.failed else ""
             bar.update(task, completed=now.done, total=now.total, rate=rate, found=found)
 
         yield told

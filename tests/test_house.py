@@ -341,7 +341,8 @@ def test_no_module_is_a_drawer_for_everything() -> None:
 
 @functools.cache
 def rule_words() -> list[tuple[set[str], set[str]]]:
-    return [spoken(parse(read(path))) for path in modules(*RULES) if path.stem != "parameters"]
+    founds = sorted((REPOSITORY / "runs").glob("synthetic*.py"))  # what a population is drawn by is read there
+    return [spoken(parse(read(path))) for path in [*modules(*RULES), *founds] if path.stem != "parameters"]
 
 
 PARAMETERS = list(leaves(Parameters))
