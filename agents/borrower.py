@@ -26,9 +26,9 @@ class Borrower(Actor):
     units = Real("units", "machines free of liens", over=("generation",))
     repo_units = Real("units", "machines pledged in repo", over=("generation",))
     book = Real("USD/unit", "book value of a machine", over=("generation",))
-    pipeline = Real("units", "machines on order, by months until they arrive", over=("lag", "generation"))
-    unpaid = Real("USD/unit", "price still to pay on arrival, by months until then", over=("lag", "generation"))
-    agreed = Real("USD/unit", "price agreed for machines on order, by months until then", over=("lag", "generation"))
+    pipeline = Real("units", "machines on order, a ring of the months in which they arrive", over=("lag", "generation"))
+    unpaid = Real("USD/unit", "price still to pay on arrival, the same ring", over=("lag", "generation"))
+    agreed = Real("USD/unit", "price agreed for machines on order, the same ring", over=("lag", "generation"))
     hash_eh = Real("EH/s", "hash rate")
     site_mw = Real("MW", "powered sites owned and free of liens")
     growth_share = Real("share", "weight in newly signed capacity", fixed=True)
@@ -47,6 +47,10 @@ class Borrower(Actor):
     repo_debt = Real("USD m", "repo owed, due at the month's start")
     repo_due = Real("USD m", "repo not rolled, due now")
     repo_interest = Real("USD m", "repo interest due now")
+    official_debt = Real("USD m", "public loans against free machines, due at the month's start")
+    official_units = Real("units", "machines pledged to the public", over=("generation",))
+    official_due = Real("USD m", "public loans not rolled, due now")
+    official_interest = Real("USD m", "interest on public loans due now")
     repo_claim = Real("USD m", "repo claim left after default")
     estate_cash = Real("USD m", "cash of the estate after default")
     estate_opening = Real("units", "machines in the estate at the month's start", over=("generation",))
@@ -56,6 +60,7 @@ class Borrower(Actor):
     undrawn = Real("USD m", "committed lines that can be drawn now")
     loan_coins = Real("BTC", "coins above what coin loans require")
     repo_value = Real("USD m", "what the repo market would lend now")
+    official_value = Real("USD m", "what the public would lend now")
     pledged_gross = Real("USD m", "price of all pledged machines whose sale would help")
     pledged_relief = Real("USD m", "what of it would come off dues")
     pledged_excess = Real("USD m", "what of it would be left above the release price")
@@ -63,6 +68,7 @@ class Borrower(Actor):
     want_draw = Real("USD m", "wish: draw on committed lines")
     want_coins = Real("BTC", "wish: sell free coins")
     want_repo = Real("USD m", "wish: borrow in repo")
+    want_official = Real("USD m", "wish: borrow from the public")
     want_release = Real("BTC", "wish: release coins from coin loans and sell them")
     offer_units = Real("units", "offer: free machines", over=("generation",))
     offer_pledged = Real("share", "offer: share of pledged machines")
@@ -71,6 +77,10 @@ class Borrower(Actor):
     mined = Real("BTC", "coins mined this month")
     signed = Real("H100e", "capacity newly signed this month")
     order_units = Real("units", "machines ordered this month", over=("generation",))
+
+    def loose_units(self) -> Array:
+        """Machines that no facility finances, free or pledged for a month."""
+        return self.units + self.repo_units + self.official_units
 
     def runs_mining(self) -> None:
         """A firm without rigs mines nothing."""
@@ -81,7 +91,9 @@ class Borrower(Actor):
         self.arrears = 1.0 * self.arrears
 
     def plans_cash(self) -> None:
-        """The wishes cover what is due beyond cash, in order: lines, coins, repo, pledged coins, machines."""
+        """The wishes cover what is due beyond cash, in order: lines, coins, repo, the public, pledged coins,
+        machines.
+        """
         world, auction = self.model.world, self.model.parameters.auction
         need = np.maximum(self.due - self.cash, 0.0) * self.alive
         need = np.where(need > CENT, need, 0.0)
@@ -93,6 +105,8 @@ class Borrower(Actor):
         need = need - self.want_coins * price
         self.want_repo = np.minimum(need, self.repo_value)
         need = need - self.want_repo
+        self.want_official = np.minimum(need, self.official_value)
+        need = need - self.want_official
         self.want_release = np.minimum(self.loan_coins, need / price)
         need = np.maximum(need - self.want_release * price, 0.0)
         may_offer = np.where((need > CENT) & (self.offers <= auction.reoffers), 1.0, 0.0)
@@ -116,7 +130,7 @@ class Borrower(Actor):
         need = np.maximum(self.due - self.cash, 0.0)
         price = self.model.world.coin / MILLION
         free_coins = self.coins * (0.0 if self.model.parameters.debt.ring_fence_coins else 1.0)
-        liquid = self.undrawn + (free_coins + self.loan_coins) * price + self.repo_value
+        liquid = self.undrawn + (free_coins + self.loan_coins) * price + self.repo_value + self.official_value
         machines = over_generations(self.units) + self.pledged_relief + self.pledged_excess
         tired = self.offers > self.model.parameters.auction.reoffers
         stuck = self.model.world.stalled > 0.0

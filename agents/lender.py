@@ -22,6 +22,7 @@ class Lender(Actor):
     short = Real("USD m", "short funding from outside, withdrawable")
     seized = Real("units", "machines seized", over=("generation",))
     target = Real("share", "equity ratio below which the lender tightens", fixed=True)
+    initial_ratio = Real("share", "equity over assets at the start", fixed=True)
     repo_dealer = Real("0/1", "lends in repo", fixed=True)
     grows = Real("0/1", "lends to new orders", fixed=True)
     safe = Real("0/1", "1 where outside money stands behind it", fixed=True)
@@ -98,7 +99,8 @@ class Lender(Actor):
         """Seized machines are offered: a share of the opening stock a month, all of them under target."""
         auction = self.model.parameters.auction
         short = np.where(self.owed_now() > self.cash + CENT, 1.0, 0.0)
-        hurried = (self.tight + (1.0 - self.alive) + short)[..., np.newaxis, :] > 0.0
+        pressed = (self.tight + (1.0 - self.alive) + short)[..., np.newaxis, :] > 0.0
+        hurried = pressed & auction.hurry_on
         quota = np.where(hurried, self.seized, auction.seized_share * self.opening_seized - self.offered_seized)
         again = np.where(self.offered_seized <= (auction.reoffers + 1.0) * self.opening_seized + CENT, 1.0, 0.0)
         self.offer_seized = np.clip(np.ceil(quota), 0.0, self.seized) * np.where(hurried, again, 1.0)

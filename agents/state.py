@@ -45,7 +45,7 @@ class Real:
     def __get__(self, view: Rows | None, owner: type) -> Self | Array:
         if view is None:
             return self
-        seen: Array = view.model.columns[view.family, self.name][view.where]
+        seen: Array = view.model.columns.arrays[view.family, self.name][view.where]
         seen.flags.writeable = False
         return seen
 
@@ -117,22 +117,24 @@ class Columns:
 
     def write(self, key: tuple[str, str], where: Where, value: Array | float) -> None:
         """The rows `where` of the column hold `value`; arrays read before are as they were."""
-        fresh = self.arrays[key].copy()
+        old = self.arrays[key]
+        fresh = np.empty_like(old) if covers(where, len(old)) else old.copy()
         fresh[where] = value
         self.arrays[key] = fresh
+
+    def write_slot(self, key: tuple[str, str], slot: int, value: Array | float) -> None:
+        """The column (n, slots, …, R) holds `value` in this slot, in place: what was read of it before changes too."""
+        self.arrays[key][:, slot] = value
 
     def add(self, key: tuple[str, str], change: Array) -> None:
         """The column has grown by `change`; arrays read before are as they were."""
         self.arrays[key] = self.arrays[key] + change
 
     def take(self, paths: Index) -> Columns:
-        """A copy that holds only these replications."""
+        """A copy that holds only these replications; a column is copied when it is first asked for."""
         part = Columns(self.spans)
         part.fixed = self.fixed
-        part.arrays = {
-            key: array if key in self.fixed else np.ascontiguousarray(array[..., paths])
-            for key, array in self.arrays.items()
-        }
+        part.arrays = Taken(self, paths)
         return part
 
     def put(self, paths: Index, part: Columns) -> None:
@@ -140,6 +142,24 @@ class Columns:
         for key, array in part.arrays.items():
             if key not in self.fixed:
                 self.arrays[key][..., paths] = array
+
+
+class Taken(dict[tuple[str, str], Array]):
+    """Some replications of columns, each copied out of the whole when it is first asked for."""
+
+    def __init__(self, whole: Columns, paths: Index) -> None:
+        super().__init__()
+        self._whole, self._paths = whole, paths
+
+    def __missing__(self, key: tuple[str, str]) -> Array:
+        array = self._whole.arrays[key]
+        self[key] = array if key in self._whole.fixed else array.take(self._paths, axis=-1)
+        return self[key]
+
+
+def covers(where: Where, size: int) -> bool:
+    """True where `where` names all of `size` rows."""
+    return where is ... or (isinstance(where, slice) and where.indices(size) == (0, size, 1))
 
 
 class Link:
@@ -163,15 +183,16 @@ class Link:
         return summed.reshape(self.size, *values.shape[1:])
 
 
-_ALL: dict[int, Link] = {}
-
-
 def ordered_sum(values: Array) -> Array:
-    """The sum over the first axis, added in row order: `(n, …, R)` to `(…, R)`."""
-    size = values.shape[0]
-    if size not in _ALL:
-        _ALL[size] = Link(np.zeros(size, dtype=np.intp), 1)
-    summed: Array = _ALL[size].sum(values)[0]
+    """The sum over the first axis, added in row order: `(n, …, R)` to `(…, R)`.
+
+    numpy adds row after row where rows are contiguous and hold more than one number; a single column it would add
+    pairwise, so that is accumulated. Both start at +0.0, as a Link does.
+    """
+    if values.size == len(values) > 0:
+        last: Array = np.add.accumulate(values, axis=0)[-1:].reshape(values.shape[1:])
+        return last + 0.0
+    summed: Array = np.add.reduce(np.ascontiguousarray(values), axis=0, initial=0.0)
     return summed
 
 
@@ -186,6 +207,6 @@ def over_generations(values: Array) -> Array:
 def ratio(part: Array | float, whole: Array | float, empty: float = 0.0) -> Array:
     """`part / whole`, and `empty` where the whole is not positive."""
     positive = np.greater(whole, 0.0)
-    with np.errstate(over="ignore"):
-        divided: Array = np.where(positive, np.divide(part, np.where(positive, whole, 1.0)), empty)
-    return divided
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+        divided: Array = np.divide(part, whole)
+    return divided if positive.all() else np.where(positive, divided, empty)

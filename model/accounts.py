@@ -18,6 +18,7 @@ CASH_ROWS = (
     "repo out", "repo in", "repo interest",
     "move-in", "acquisition funding", "sites sold", "liquidation cost", "recoveries", "damages", "estate opened",
     "residual to owners", "support",
+    "public loans", "public loans repaid", "public interest", "lenders' equity", "grants", "retrofit",
 )  # fmt: skip
 Holder = tuple[str, str]  # family and column of whoever holds machines or coins
 DEBT_ROWS = ("drawn", "issued", "repaid", "converted", "seized", "to claims")
@@ -54,8 +55,9 @@ LENDER = Account("lenders", "lender", "cash", sector=SECTORS.index("lenders"))
 BUYER = Account("buyers", "buyer", "cash", sector=SECTORS.index("buyers"))
 VENDOR, POWER, LANDLORDS = OUTSIDE["vendor"], OUTSIDE["power and staff"], OUTSIDE["outside landlords"]
 COIN_MARKET, USERS, CAPITAL = OUTSIDE["coin market"], OUTSIDE["compute users"], OUTSIDE["capital market"]
-LIQUIDATORS = OUTSIDE["liquidators"]
+LIQUIDATORS, PUBLIC = OUTSIDE["liquidators"], OUTSIDE["public"]
 HELD_UNITS = (
-    ("borrower", "units"), ("borrower", "repo_units"), ("facility", "units"), ("lender", "seized"), ("buyer", "units"),
+    ("borrower", "units"), ("borrower", "repo_units"), ("borrower", "official_units"), ("facility", "units"),
+    ("lender", "seized"), ("buyer", "units"), ("public", "units"),
 )  # fmt: skip
 CASH_STOCKS = (BORROWER, ESTATE, LENDER, BUYER)

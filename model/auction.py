@@ -29,7 +29,20 @@ def call_auction(limit: Array, quantity: Array, budget: Array, *, ask: Array, re
 
     `limit` (J, R) USD a unit, `quantity` (J, R) units, `budget` (J, R) USD, `ask` (K, R) units, `reserve` (K, R) USD.
     A bid at exactly the price shares what is left pro rata with its equals; so does an ask at exactly the price.
+    Paths on which nothing is asked are left out.
     """
+    asked = (ask != 0.0).any(axis=0)
+    if asked.all():
+        return _cleared(limit, quantity, budget, ask, reserve)
+    paths = np.flatnonzero(asked)
+    part = _cleared(*(side.take(paths, axis=1) for side in (limit, quantity, budget, ask, reserve)))
+    whole = Cleared(np.zeros(ask.shape[1]), np.zeros_like(limit), np.zeros_like(ask))
+    whole.price[paths], whole.bought[:, paths], whole.sold[:, paths] = part.price, part.bought, part.sold
+    return whole
+
+
+def _cleared(limit: Array, quantity: Array, budget: Array, ask: Array, reserve: Array) -> Cleared:
+    """The auction of paths on which something may be asked."""
     quantity = np.where((limit > 0.0) & (budget > 0.0), np.maximum(quantity, 0.0), 0.0)
     budget = np.where(quantity > 0.0, budget, 0.0)
     price = _crossing(limit, quantity, budget, ask, reserve)
@@ -119,13 +132,12 @@ def _crossing(limit: Array, quantity: Array, budget: Array, ask: Array, reserve:
     flat = np.concatenate([np.where(rich, quantity, 0.0), np.where(rich, 0.0, quantity), np.zeros_like(ask)])
     sloped = np.concatenate([np.where(rich, 0.0, budget), np.where(rich, 0.0, -budget), np.zeros_like(ask)])
     supply_drop = np.concatenate([none, none, ask])
-    order = np.argsort(-kink, axis=0, kind="stable")
-    kink = np.take_along_axis(kink, order, axis=0)
-    a = np.add.accumulate(np.take_along_axis(flat, order, axis=0), axis=0)
-    b = np.maximum(np.add.accumulate(np.take_along_axis(sloped, order, axis=0), axis=0), 0.0)
+    place = np.argsort(-kink, axis=0, kind="stable") * kink.shape[1] + np.arange(kink.shape[1])
+    a = np.add.accumulate(flat.take(place), axis=0)
+    b = np.maximum(np.add.accumulate(sloped.take(place), axis=0), 0.0)
     total = ordered_sum(ask)
-    left = total - np.add.accumulate(np.take_along_axis(supply_drop, order, axis=0), axis=0)
-    return _first_cover(kink, a, b, left, total)
+    left = total - np.add.accumulate(supply_drop.take(place), axis=0)
+    return _first_cover(kink.take(place), a, b, left, total)
 
 
 def _first_cover(kink: Array, a: Array, b: Array, left: Array, total: Array) -> Array:

@@ -118,7 +118,7 @@ class Books(Ledger):
             self._of("coins_flow")[...] -= ordered_sum(gone)
 
     def repo(self, holders: Borrower | GPUBuyer, column: str, change: Array) -> None:
-        """Repo owed has changed by `change` (rows, R)."""
+        """Repo owed to dealers or the public has changed by `change` (rows, R)."""
         moved = change + 0.0
         self._m.columns.add((holders.family, column), moved)
         self._of("repo_flow")[...] += ordered_sum(moved)
@@ -138,7 +138,10 @@ class Books(Ledger):
         yield "coins_open", ordered_sum(m.borrowers.coins) + ordered_sum(m.facilities.coins)
         yield "funding_open", ordered_sum(m.lenders.stable + m.lenders.short + m.lenders.due)
         yield "warehouse_open", ordered_sum(m.warehouses.drawn)
-        yield "repo_open", ordered_sum(m.borrowers.repo_debt) + ordered_sum(m.buyers.repo_debt)
+        yield (
+            "repo_open",
+            ordered_sum(m.borrowers.repo_debt + m.borrowers.official_debt) + ordered_sum(m.buyers.repo_debt),
+        )
 
     def checks(self) -> Iterator[tuple[str, Array, Array]]:
         """Every identity as (account, gap, scale), each `(…, R)`."""

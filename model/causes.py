@@ -127,7 +127,13 @@ class Causes:
             found.add(own[:, kind], everyone, self._place[cause], channel=channel, via=via)
         dealer = self._agent("lender", m.edges.repo_lender)
         found.add(own[:, ledger.REPO_DEALER], everyone, dealer, state="below target", channel="repo cut")
-        self._of_machines(found, own[:, ledger.REPO_MARK], everyone, m.borrowers.repo_units, via="repo cut")
+        self._of_machines(
+            found,
+            own[:, ledger.REPO_MARK],
+            everyone,
+            m.borrowers.repo_units + m.borrowers.official_units,
+            via="repo cut",
+        )
         debtor, lender = m.edges.borrower, self._agent("lender", m.edges.lender)
         refused, early = "refused roll", "called loan"
         found.add(facility[:, ledger.FAILED], debtor, lender, state="default", channel=refused)

@@ -113,15 +113,9 @@ def clear(
 
 def _from_above(claims: Claims) -> Cleared:
     """Starts from full payment and only lowers; a path that is slow to settle is solved for."""
-    share = np.ones_like(claims.due)
-    moving = np.ones(share.shape[1], dtype=bool)
-    for rounds in range(1, PATIENCE + 1):
-        lower = np.where(moving, np.minimum(_answer(claims, share), share), share)
-        change = np.max((share - lower) * claims.base, axis=0) / claims.scale
-        share = lower
-        moving = moving & ~(change <= RESIDUAL)
-        if not moving.any():
-            return Cleared(claims, share, rounds, float(np.max(change)))
+    share, moving, rounds, change = _swept(claims, np.ones_like(claims.due), np.minimum, PATIENCE)
+    if not moving.any():
+        return Cleared(claims, share, rounds, float(np.max(change)))
     solved = _by_defaults(claims.take(moving))
     share[:, moving] = solved.share
     return Cleared(
@@ -131,16 +125,23 @@ def _from_above(claims: Claims) -> Cleared:
 
 def _from_nothing(claims: Claims) -> Cleared:
     """Starts from no payment and only raises."""
-    share = np.zeros_like(claims.due)
-    moving = np.ones(share.shape[1], dtype=bool)
-    for rounds in range(1, ROUNDS + 1):
-        higher = np.where(moving, np.maximum(_answer(claims, share), share), share)
-        change = np.max((higher - share) * claims.base, axis=0) / claims.scale
-        share = higher
-        moving = moving & ~(change <= RESIDUAL)
-        if not moving.any():
-            return Cleared(claims, share, rounds, float(np.max(change)))
-    raise NotCleared(f"payments did not settle after {ROUNDS} rounds: residual {float(np.max(change)):.3g}")
+    share, moving, rounds, change = _swept(claims, np.zeros_like(claims.due), np.maximum, ROUNDS)
+    if moving.any():
+        raise NotCleared(f"payments did not settle after {ROUNDS} rounds: residual {float(np.max(change)):.3g}")
+    return Cleared(claims, share, rounds, float(np.max(change)))
+
+
+def _swept(claims: Claims, share: Array, bound: np.ufunc, most: int) -> tuple[Array, Mask, int, Array]:
+    """At most so many rounds from `share`, which moves only the way that `bound` lets it, each path until it stands:
+    the shares, which paths still move, the rounds and the last change of each path.
+    """
+    paths = share.shape[1]
+    moving, change, rounds = np.ones(paths, dtype=bool), np.zeros(paths), 0
+    while moving.any() and rounds < most:
+        after = np.where(moving, bound(_answer(claims, share), share), share)
+        change = np.max(np.abs(after - share) * claims.base, axis=0) / claims.scale
+        share, moving, rounds = after, moving & ~(change <= RESIDUAL), rounds + 1
+    return share, moving, rounds, change
 
 
 def _answer(claims: Claims, share: Array) -> Array:

@@ -11,6 +11,7 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import networkx as nx
 
@@ -25,6 +26,7 @@ STANDS_FOR = {
     "any": ("forced sale", "default", "surrender"),
 }
 Instant = tuple[int, int, int]  # month, round, moment
+Way = tuple[str, str]  # an agent, and the channel by which it passed something on
 
 
 @dataclass(frozen=True, order=True)
@@ -55,23 +57,28 @@ BEFORE: Instant = (-1, 0, 0)
 
 
 class Contagion:
-    """The causes of one path as a graph, and its measures."""
+    """The causes of one path as a graph, and its measures.
 
-    def __init__(self, causes: Iterable[Cause]) -> None:
+    `defaults` are those of agents not `outside`: a share that reaches a default through one outside is followed to what
+    lies behind it.
+    """
+
+    def __init__(self, causes: Iterable[Cause], outside: frozenset[str] = frozenset()) -> None:
+        self._outside = outside
         rows = [cause for cause in causes if cause.state in STATES]
         self._history: dict[tuple[str, str], list[Node]] = defaultdict(list)
-        for when, agent, state in sorted({(_instant(row), row.effect, row.state) for row in rows}):
+        for when, agent, state in sorted({(instant(row), row.effect, row.state) for row in rows}):
             self._history[agent, state].append(Node(when, agent, state))
         self.causes: dict[Node, dict[tuple[Node, str], float]] = defaultdict(lambda: defaultdict(float))
         known: dict[tuple[str, str, Instant], Node] = {}
         for row in rows:
-            key = row.cause, row.cause_state, _instant(row)
+            key = row.cause, row.cause_state, instant(row)
             if key not in known:
                 known[key] = self._state_of(*key)
-            self.causes[Node(_instant(row), row.effect, row.state)][known[key], row.channel] += row.weight
+            self.causes[Node(instant(row), row.effect, row.state)][known[key], row.channel] += row.weight
         self.nodes = sorted(self.causes)
-        self.defaults = [node for node in self.nodes if node.is_default]
-        self._parents = {node: self._walk(node) for node in self.defaults}
+        self.defaults = [node for node in self.nodes if node.is_default and node.agent not in outside]
+        self._walks = {node: self.walk(node) for node in self.defaults}
 
     def _state_of(self, agent: str, meant: str, when: Instant) -> Node:
         """The state meant, or one that stands for it, that the agent was in last before; a root where there is none."""
@@ -84,26 +91,29 @@ class Contagion:
         place = bisect_left(history, when, key=lambda node: node.when)
         return history[place - 1] if place else None
 
-    def _walk(self, default: Node) -> tuple[dict[Node, float], dict[str, float]]:
-        """Back from a default to the defaults and roots before it: their shares, and what passed through each agent."""
+    def walk(self, state: Node) -> tuple[dict[Node, float], dict[Way, float]]:
+        """Back from a state to the defaults and roots before it: their shares, and what passed through other agents.
+
+        No more than the whole passes through one agent, whatever the ways by which it comes.
+        """
         flow: dict[Node, float] = defaultdict(float)
         ends: dict[Node, float] = defaultdict(float)
-        passed: dict[str, float] = defaultdict(float)
-        flow[default] = 1.0
+        passed: dict[Way, float] = defaultdict(float)
+        flow[state] = 1.0
         while flow:
             node = max(flow)
             share = flow.pop(node)
-            for (cause, _), weight in self.causes[node].items():
-                if not cause.is_root and cause.agent != node.agent:
-                    passed[cause.agent] += share * weight
-                into = ends if cause.is_root or cause.is_default else flow
-                into[cause] += share * weight
-        passed.pop(default.agent, None)
-        return dict(ends), {agent: min(share, 1.0) for agent, share in passed.items()}
+            for (cause, channel), weight in self.causes[node].items():
+                if not cause.is_root and cause.agent not in {node.agent, state.agent} | self._outside:
+                    passed[cause.agent, channel] += share * weight
+                stops = cause.is_root or (cause.is_default and cause.agent not in self._outside)
+                (ends if stops else flow)[cause] += share * weight
+        whole = by_agent(passed)
+        return dict(ends), {way: share / max(whole[way[0]], 1.0) for way, share in passed.items()}
 
     def parents(self, default: Node) -> Mapping[Node, float]:
         """The defaults and roots that brought this default about, other states passed through; shares sum to one."""
-        return self._parents[default][0]
+        return self._walks[default][0]
 
     def roots(self) -> dict[Node, dict[str, float]]:
         """What every default goes back to in the end: shares of roots, summing to one."""
@@ -111,36 +121,46 @@ class Contagion:
         for default in self.defaults:
             shares: dict[str, float] = defaultdict(float)
             for parent, weight in self.parents(default).items():
-                before = {parent.agent: 1.0} if parent.is_root else found.get(parent, {})
-                for root, share in before.items():
-                    shares[root] += weight * share
+                before = {parent.agent: 1.0} if parent.is_root else found[parent]
+                adds(shares, {root: weight * share for root, share in before.items()})
             found[default] = dict(shares)
         return found
 
-    def spread(self) -> dict[str, float]:
-        """How many defaults of others passed through each agent, since the default before them: expected number."""
-        total: dict[str, float] = defaultdict(float)
-        for default in self.defaults:
-            for agent, share in self._parents[default][1].items():
-                total[agent] += share
+    def spread(self) -> dict[Way, float]:
+        """How many defaults of others passed through each agent, since the default before them, by the channel by which
+        it passed them on: expected number.
+        """
+        total: dict[Way, float] = defaultdict(float)
+        for _, passed in self._walks.values():
+            adds(total, passed)
         return dict(total)
 
     def channels(self) -> dict[str, float]:
-        """The share of all defaults by the channel through which the last step reached them, summing to one."""
+        """How many defaults were reached through each channel in the last step: expected number."""
         total: dict[str, float] = defaultdict(float)
         for default in self.defaults:
             for (_, channel), weight in self.causes[default].items():
-                total[channel] += weight / len(self.defaults)
+                total[channel] += weight
         return dict(total)
 
     def depth(self) -> dict[Node, float]:
         """Mean number of defaults between each default and its roots, weighted by cause: 0 where no default is one."""
         found: dict[Node, float] = {}
         for default in self.defaults:
-            links = [(weight, found.get(parent, 0.0)) for parent, weight in self.parents(default).items()
-                     if parent.is_default]  # fmt: skip
-            found[default] = sum(weight * (1.0 + before) for weight, before in links)
+            found[default] = sum(weight * (1.0 + found[parent]) for parent, weight in self._earlier(default))
         return found
+
+    def offspring(self, months: int = 1) -> dict[int, float]:
+        """By period of so many months: later defaults that its defaults brought about, a sum of shares."""
+        total: dict[int, float] = defaultdict(float)
+        for default in self.defaults:
+            for parent, weight in self._earlier(default):
+                total[parent.month // months] += weight
+        return dict(total)
+
+    def _earlier(self, default: Node) -> list[tuple[Node, float]]:
+        """The parents that are defaults."""
+        return [(parent, weight) for parent, weight in self.parents(default).items() if parent.is_default]
 
     def tree(self) -> nx.DiGraph[Node]:
         """The default tree: each default hangs on the one parent, default or root, that has the largest share."""
@@ -149,20 +169,6 @@ class Contagion:
             parent, weight = max(self.parents(default).items(), key=lambda pair: (pair[1], pair[0]))
             graph.add_edge(parent, default, weight=weight)
         return graph
-
-    def reproduction(self, months: int = 3) -> dict[int, float]:
-        """R by quarter of default: later defaults that each default brought about, a sum of shares, on average."""
-        offspring: dict[int, float] = defaultdict(float)
-        for default in self.defaults:
-            for parent, weight in self.parents(default).items():
-                if parent.is_default:
-                    offspring[parent.month // months] += weight
-        born = [node.month // months for node in self.defaults]
-        return {quarter: offspring[quarter] / born.count(quarter) for quarter in sorted(set(born))}
-
-    def caused_by_defaults(self) -> float:
-        """The sum of shares of defaults that belong to earlier defaults: R times the number of defaults."""
-        return sum(w for node in self.defaults for parent, w in self.parents(node).items() if parent.is_default)
 
     def graph(self, month_name: Mapping[int, str] | None = None) -> nx.DiGraph[str]:
         """The contagion graph: nodes by label with agent, state, month, round; edges cause to effect with weight,
@@ -189,6 +195,20 @@ class Contagion:
         )
 
 
+def by_agent(ways: Mapping[Way, float]) -> dict[str, float]:
+    """What passed through each agent, by whatever channel."""
+    total: dict[str, float] = defaultdict(float)
+    for (agent, _), share in ways.items():
+        total[agent] += share
+    return dict(total)
+
+
+def adds(total: dict[Any, float], shares: Mapping[Any, float]) -> None:
+    """The total has grown by the shares."""
+    for key, share in shares.items():
+        total[key] += share
+
+
 def label(node: Node, month_name: Mapping[int, str] | None = None) -> str:
     """A node's name in the graph: a root's own, else agent, state and month."""
     if node.is_root:
@@ -197,5 +217,6 @@ def label(node: Node, month_name: Mapping[int, str] | None = None) -> str:
     return f"{node.agent}: {node.state} in {month}"
 
 
-def _instant(row: Cause) -> Instant:
+def instant(row: Cause) -> Instant:
+    """When the cause took effect."""
     return row.month, row.round, row.moment

@@ -27,17 +27,44 @@ def falls_due(m: ComputeCreditModel) -> None:
     running = m.borrowers.alive[m.edges.borrower] * np.where(f.drawn > 0.0, 1.0, 0.0)
     f.income = pledged_income(m)
     f.interest_due = f.drawn * f.rate / MONTHS * running
-    f.principal_due = scheduled_principal(m) * running
+    declares_standstill(m)
+    stands = standing_still(m)
+    scheduled = scheduled_principal(m) * running
+    f.principal_due = scheduled * (1.0 - stands)
     swept = m.edges.amortisation[:, np.newaxis] == "sweep"
     f.service = f.interest_due + np.where(swept, 0.0, f.principal_due)
-    earns_itself = m.edges.secured * (1.0 - m.edges.is_coin_loan) > 0.0
-    f.coverage = np.where(earns_itself, cover(f.income, f.service), interest_cover(m))
+    f.coverage = np.where(m.edges.earns_itself > 0.0, cover(f.income, f.service), interest_cover(m))
     repo.falls_due(m)
     m.causes.drains.operating_gap()
     last = np.where(swept & (f.months_left <= 1.0), f.principal_due - np.maximum(f.income - f.interest_due, 0.0), 0.0)
     m.causes.drains.adds(drains.WALL, np.maximum(last, 0.0))
-    matures(m, running)
-    tests_covenants(m, running)
+    acting = running * (1.0 - stands)
+    puts_off(m, scheduled, running * stands)
+    matures(m, acting)
+    tests_covenants(m, acting)
+
+
+def declares_standstill(m: ComputeCreditModel) -> None:
+    """Heavy losses last month have started a standstill; one that runs is a month shorter."""
+    world, rules = m.world, m.parameters.debt
+    heavy = (world.losses_before >= rules.standstill_trigger * world.debt_before) & rules.standstill
+    left = np.maximum(world.standstill_left - 1.0, 0.0) * rules.standstill
+    world.standstill_left = np.where(heavy, float(rules.standstill_months), left)
+
+
+def standing_still(m: ComputeCreditModel) -> Array:
+    """1 where a standstill covers the facility, a loan against machines or sites: `(E, R)`."""
+    return m.edges.earns_itself * np.where(m.world.standstill_left > 0.0, 1.0, 0.0)
+
+
+def puts_off(m: ComputeCreditModel, scheduled: Array, standing: Array) -> None:
+    """Principal that would have been due on the `standing` facilities (E, R) waits, and their terms do not run."""
+    f = m.facilities
+    ends = np.where((m.edges.amortisation[:, np.newaxis] == "bullet") & (f.months_left <= 1.0), 1.0, 0.0)
+    waits = np.where(ends > 0.0, f.drawn, scheduled) * standing
+    m.world.deferred = ordered_sum(waits)
+    f.months_left = f.months_left + standing
+    m.fires("standstill", waits)
 
 
 def cover(income: Array, service: Array) -> Array:
@@ -56,7 +83,7 @@ def pledged_income(m: ComputeCreditModel) -> Array:
     f, fit, rental = m.facilities, m.hardware, m.parameters.rental
     pledge = m.edges.pledge
     capacity = over_generations(f.units * fit.h100e) * rental.utilisation_cap
-    free = over_generations((m.borrowers.units + m.borrowers.repo_units) * fit.h100e)[m.edges.seller]
+    free = over_generations(m.borrowers.loose_units() * fit.h100e)[m.edges.seller]
     shares = pledge.shares(capacity, free * rental.utilisation_cap)
     contracted = pledge.per_facility(shares, m.offtakes.delivered)
     earned = pledge.per_facility(shares, m.offtakes.revenue)
@@ -144,7 +171,7 @@ def loan_to_value(m: ComputeCreditModel, marks: Array) -> Array:
 def firm_assets(m: ComputeCreditModel, marks: Array) -> Array:
     """Machines at `marks`, coins, sites and cash of every borrower, USD million: `(n, R)`."""
     b = m.borrowers
-    machines = over_generations((b.units + b.repo_units) * marks) / MILLION
+    machines = over_generations(b.loose_units() * marks) / MILLION
     own = b.cash + b.coins * m.world.coin / MILLION + b.site_mw * site_price(m)
     return machines + own + m.links.borrower.sum(collateral(m, marks))
 
@@ -153,9 +180,9 @@ def market_value_of_equity(m: ComputeCreditModel) -> Array:
     """A multiple of marked machines, less debt, plus sites, coins and cash, USD million: `(n, R)`."""
     assets = firm_assets(m, m.market.mark)
     b, f = m.borrowers, m.facilities
-    machines = over_generations((b.units + b.repo_units + m.links.borrower.sum(f.units)) * m.market.mark) / MILLION
+    machines = over_generations((b.loose_units() + m.links.borrower.sum(f.units)) * m.market.mark) / MILLION
     extra = (m.parameters.debt.equity_multiple - 1.0) * machines
-    return assets + extra - m.links.borrower.sum(f.drawn) - b.repo_debt
+    return assets + extra - m.links.borrower.sum(f.drawn) - b.repo_debt - b.official_debt
 
 
 def matures(m: ComputeCreditModel, running: Array) -> None:
@@ -189,7 +216,8 @@ def rolls(m: ComputeCreditModel, wanted: Array) -> Array:
         return np.zeros_like(wanted)
     f, lender = m.facilities, m.edges.lender
     ltv = loan_to_value(m, lender_marks(m))
-    sound = m.ask("lender", "would_roll", lender, ltv, f.ltv_cap + 0.0 * ltv, f.coverage)
+    cap = np.minimum(f.ltv_cap, m.parameters.debt.roll_ltv)
+    sound = m.ask("lender", "would_roll", lender, ltv, cap + 0.0 * ltv, f.coverage)
     quota = m.links.lender.sum(wanted) * np.exp(-m.parameters.funding.roll_decay * m.world.closed)
     eligible = wanted * sound
     left = quota[lender] - m.before_in_lender(eligible)
@@ -203,15 +231,17 @@ def tests_covenants(m: ComputeCreditModel, running: Array) -> None:
     f, rules = m.facilities, m.parameters.debt
     f.waiver_left = np.maximum(f.waiver_left - 1.0, 0.0)
     sweeps(m, running)
-    tested = running * np.where((f.dscr_min > 0.0) & (f.coverage < f.dscr_min), 1.0, 0.0)
+    least = np.maximum(f.dscr_min, rules.dscr_floor * m.edges.earns_itself)
+    tested = running * np.where((least > 0.0) & (f.coverage < least), 1.0, 0.0)
     breach = tested * np.where(f.waiver_left > 0.0, 0.0, 1.0) * (1.0 if rules.covenants else 0.0)
     m.fires("covenant breach", breach)
     if not breach.any():
         return
     m.record.happened(m, "covenant breach", breach, source=m.edges.debtor, target=m.edges.creditor, channel="coverage")
     b = m.borrowers
-    amount = f.drawn * np.clip(1.0 - ratio(f.coverage, f.dscr_min), 0.0, 1.0) * breach
+    amount = f.drawn * np.clip(1.0 - ratio(f.coverage, least), 0.0, 1.0) * breach
     on_debt = m.links.borrower.sum(f.interest_due + f.principal_due + f.fee_due) + b.repo_due + b.repo_interest
+    on_debt = on_debt + b.official_due + b.official_interest
     due = on_debt + b.arrears + b.site_arrears + m.links.tenant.sum(m.hosting.owed)
     spare = np.maximum(b.cash - due, 0.0)[m.edges.borrower]
     spare = spare * ratio(amount, m.links.borrower.sum(amount)[m.edges.borrower])

@@ -14,6 +14,7 @@ import numpy as np
 from nobid.agents.borrower import CENT
 from nobid.agents.finance import MILLION
 from nobid.agents.state import Array, ordered_sum, over_generations, ratio
+from nobid.model import backstop
 from nobid.model.accounts import BORROWER, CAPITAL, COIN_MARKET, ESTATE, LANDLORDS, LENDER, LIQUIDATORS, POWER
 from nobid.model.cause_record import AT_DEFAULT
 from nobid.model.debt import collateral, site_price
@@ -33,7 +34,7 @@ def borrowers_fail(m: ComputeCreditModel) -> None:
     hit = np.maximum(failing[m.edges.borrower] * np.where(m.facilities.drawn > 0.0, 1.0, 0.0), surrendered)
     if not (failing.any() or hit.any()):
         return
-    debt = m.links.borrower.sum(m.facilities.drawn) + b.repo_debt
+    debt = m.links.borrower.sum(m.facilities.drawn) + b.repo_debt + b.official_debt
     takes_stock(m)
     equity = m.lenders.equity + 0.0
     m.record.defaults(m, "borrower", failing=failing, debt=debt * failing)
@@ -147,12 +148,11 @@ def opens_estates(m: ComputeCreditModel, failing: Array) -> None:
     books.pay("liquidation cost", proceeds * m.parameters.debt.liquidation_cost, payer=ESTATE, payee=LIQUIDATORS)
     b.site_mw, b.hash_eh = b.site_mw * (1.0 - failing), b.hash_eh * (1.0 - failing)
     dealer_takes_machines(m, failing)
+    backstop.takes_machines(m, failing)
     first = np.minimum(ratio(b.estate_cash, b.arrears + b.site_arrears, empty=1.0), 1.0) * failing
     books.pay("opex", b.arrears * first, payer=ESTATE, payee=POWER)
     books.pay("site rent", b.site_arrears * first, payer=ESTATE, payee=LANDLORDS)
     b.arrears, b.site_arrears = b.arrears * (1.0 - failing), b.site_arrears * (1.0 - failing)
-    gone = (1.0 - failing)[:, np.newaxis, np.newaxis]
-    b.pipeline, b.unpaid = b.pipeline * gone, b.unpaid * gone
 
 
 def dealer_takes_machines(m: ComputeCreditModel, failing: Array) -> None:

@@ -96,7 +96,7 @@ class Drains:
         contracts and leases lost, dearer money, each at most what it took since the start; the rest was there at once.
         """
         m, b, links = self._m, self._m.borrowers, self._m.links
-        service = links.borrower.sum(m.facilities.service) + b.repo_interest
+        service = links.borrower.sum(m.facilities.service) + b.repo_interest + b.official_interest
         gap = np.maximum(service - b.income, 0.0) * b.alive
         own, contract, lease = self._falls()
         fall = own[:, RENTS] + own[:, COIN_INCOME] + own[:, DEARER]
@@ -154,7 +154,7 @@ class Drains:
         flags = np.zeros_like(self.of("facility"))
         flags[:, FAILED] = 1.0 - alive
         flags[:, BELOW] = alive * tight
-        flags[:, COLLATERAL] = np.where(loan_to_value > f.ltv_cap, 1.0, 0.0)
+        flags[:, COLLATERAL] = np.where(loan_to_value > np.minimum(f.ltv_cap, m.parameters.debt.roll_ltv), 1.0, 0.0)
         thin = np.where(f.coverage < 1.0, 1.0, 0.0)
         count = thin + flags[:, FAILED] + flags[:, BELOW] + flags[:, COLLATERAL]
         flags[:, WINDOW] = np.where(count > 0.0, 0.0, 1.0)

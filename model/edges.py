@@ -36,10 +36,15 @@ class Edges:
         self.recourse = self._column([row.recourse for row in facilities])
         self.expansion = self._column([row.expansion for row in facilities])
         self.is_coin_loan = self._column([row.kind == "btc_loan" for row in facilities])
+        self.earns_itself = self.secured * (1.0 - self.is_coin_loan)  # its collateral brings in income
         self.is_revolver = self._column([row.kind == "revolver" for row in facilities])
         self.is_convertible = self._column([row.kind == "convertible" for row in facilities])
         self.is_machine_loan = self._column([row.kind in MACHINE_LOANS for row in facilities])
         self.assumed = self._column([bool(row.assumed) for row in facilities])
+        pairs, self.pair = np.unique(self.lender * len(place) + self.borrower, return_inverse=True)
+        self.pair_lender: Index = pairs // max(
+            len(place), 1
+        )  # of every lender and borrower with facilities between them
         self.seller = index([place[row.borrower] for row in founding.offtakes])
         self.customer = index([buyer[row.buyer] for row in founding.offtakes])
         self.host = index([place[row.host] for row in founding.hosting])
@@ -71,6 +76,7 @@ class Links:
     def __init__(self, edges: Edges, borrowers: int, lenders: int, buyers: int) -> None:
         self.borrower = Link(edges.borrower, borrowers)
         self.lender = Link(edges.lender, lenders)
+        self.pair = Link(edges.pair, len(edges.pair_lender))
         self.seller = Link(edges.seller, borrowers)
         self.customer = Link(edges.customer, buyers)
         self.host = Link(edges.host, borrowers)

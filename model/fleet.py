@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 def borrower_units(m: ComputeCreditModel) -> Array:
     """Machines that each living borrower runs, free, in repo or pledged: `(n, G, R)`."""
-    held = m.borrowers.units + m.borrowers.repo_units + m.links.borrower.sum(m.facilities.units)
+    held = m.borrowers.loose_units() + m.links.borrower.sum(m.facilities.units)
     return held * m.borrowers.alive[:, None, :]
 
 
@@ -23,5 +23,5 @@ def running_units(m: ComputeCreditModel) -> Array:
 
 def all_units(m: ComputeCreditModel) -> Array:
     """Every machine that exists, whoever holds it: `(G, R)`."""
-    held = ordered_sum(m.borrowers.units + m.borrowers.repo_units) + ordered_sum(m.facilities.units)
-    return held + ordered_sum(m.lenders.seized) + ordered_sum(m.buyers.units)
+    held = ordered_sum(m.borrowers.loose_units()) + ordered_sum(m.facilities.units)
+    return held + ordered_sum(m.lenders.seized) + ordered_sum(m.buyers.units) + ordered_sum(m.public.units)

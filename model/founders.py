@@ -19,11 +19,14 @@ if TYPE_CHECKING:
     from nobid.model.system import ComputeCreditModel
 
 
+WHOLE = ("lender", "buyer", "public", "facility", "offtake", "hosting", "warehouse")
+
+
 def spans(founding: Founding) -> dict[str, slice | EllipsisType]:
     """Which rows each kind of agent has; tables of edges have all of theirs, world and market have no row axis."""
     miners, borrowers = sum(row.kind == "miner" for row in founding.borrowers), len(founding.borrowers)
     agents = {"miner": slice(0, miners), "neocloud": slice(miners, borrowers), "borrower": slice(0, borrowers)}
-    whole = {kind: slice(None) for kind in ("lender", "buyer", "facility", "offtake", "hosting", "warehouse")}
+    whole = {kind: slice(None) for kind in WHOLE}
     return {**agents, **whole, "world": ..., "market": ...}
 
 
@@ -156,7 +159,8 @@ def founds_lenders(m: ComputeCreditModel) -> None:
     lenders.short = debts * column([row.short_share for row in rows])
     lenders.stable = debts - lenders.short
     lending.takes_stock(m)
-    lenders.target = (m.parameters.lenders.target * np.where(assets > 0.0, lenders.equity_ratio, ratio_))[:, :1]
+    lenders.initial_ratio = np.where(assets > 0.0, lenders.equity_ratio, ratio_)[:, :1]
+    lenders.target = m.parameters.lenders.target * lenders.initial_ratio
     lending.takes_stock(m)
     lenders.tight, lenders.whole = 0.0, lenders.equity
 

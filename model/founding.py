@@ -11,9 +11,10 @@ from typing import Annotated, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SerializeAsAny, model_validator
 
 from nobid.model.parameters import MONTH, Parameters
+from nobid.model.policies import Policy
 
 Grade = Literal["A", "B", "C", "derived", "assumption"]
 
@@ -208,4 +209,5 @@ class Founding(BaseModel):
     warehouses: tuple[WarehouseRow, ...] = ()
     buyers: tuple[BuyerRow, ...]
     paths: ShockPaths = ShockPaths()
+    policies: tuple[SerializeAsAny[Policy], ...] = ()
     scale: float = 1.0  # times the measured system: so much deeper are markets outside it

@@ -12,19 +12,8 @@ import numpy as np
 from nobid.agents.finance import HOURS
 from nobid.agents.state import Array
 from nobid.model.founding import GenerationRow
+from nobid.model.months import month_number
 from nobid.model.parameters import Parameters
-
-
-def month_number(month: str) -> int:
-    """Months since year 0: "2026-01" is 2026 * 12."""
-    year, number = month.split("-")
-    return int(year) * 12 + int(number) - 1
-
-
-def month_name(start: str, offset: int) -> str:
-    """The month `offset` months after `start`, as "YYYY-MM"."""
-    year, number = divmod(month_number(start) + offset, 12)
-    return f"{year:04d}-{number + 1:02d}"
 
 
 class Hardware:

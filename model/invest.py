@@ -17,6 +17,7 @@ from nobid.model.accounts import BORROWER, BUYER, CAPITAL, USERS, VENDOR
 from nobid.model.contracts import signed
 from nobid.model.debt import market_value_of_equity
 from nobid.model.lending import raises_funding
+from nobid.model.parameters_credit import NO_LIMIT
 
 if TYPE_CHECKING:
     from nobid.model.system import ComputeCreditModel
@@ -33,13 +34,16 @@ def grows(m: ComputeCreditModel) -> None:
 
 
 def machines_arrive(m: ComputeCreditModel) -> None:
-    """The oldest orders are delivered and paid, or dropped."""
-    b = m.borrowers
-    due, price, agreed = b.pipeline[:, 0] + 0.0, b.unpaid[:, 0] / MILLION, b.agreed[:, 0] + 0.0
-    nothing = np.zeros_like(due[:, np.newaxis])
+    """The oldest orders are delivered and paid, or dropped; those of failed firms are void."""
+    b, slot = m.borrowers, m.order_slot
+    due, price, agreed = (
+        b.pipeline[:, slot] * b.alive[:, np.newaxis],
+        b.unpaid[:, slot] / MILLION,
+        b.agreed[:, slot] + 0.0,
+    )
     for name in ("pipeline", "unpaid", "agreed"):
-        setattr(b, name, np.concatenate([getattr(b, name)[:, 1:], nothing], axis=1))
-    due = due * b.alive[:, np.newaxis]
+        m.columns.write_slot(("borrower", name), slot, 0.0)
+    m.order_slot = (slot + 1) % b.pipeline.shape[1]
     cost = over_generations(due * price)
     drawn, unpaid = finances(m, due, cost)
     paid = cost - unpaid
@@ -99,6 +103,19 @@ def within_room(m: ComputeCreditModel, asked: Array) -> Array:
     """`asked` (E, R), cut pro rata where it is more than the lender's room leaves in this funding window."""
     room = m.lenders.room * np.exp(-m.world.closed)
     cut: Array = asked * np.minimum(ratio(room, m.links.lender.sum(asked)), 1.0)[m.edges.lender]
+    return within_exposure(m, cut)
+
+
+def within_exposure(m: ComputeCreditModel, asked: Array) -> Array:
+    """`asked` (E, R), cut pro rata where it would take a lender's loans to one borrower above the limit."""
+    limit = m.parameters.lenders.large_exposure
+    if limit >= NO_LIMIT:
+        return asked
+    pair, lender = m.links.pair, m.edges.pair_lender
+    left = np.maximum(limit * m.lenders.equity[lender] - pair.sum(m.facilities.drawn), 0.0)
+    share = np.minimum(ratio(left, pair.sum(asked)), 1.0)
+    m.fires("large exposure", (1.0 - share) * pair.sum(asked))
+    cut: Array = asked * share[m.edges.pair]
     return cut
 
 
@@ -179,7 +196,7 @@ def takes_delivery(m: ComputeCreditModel, units: Array, price: Array, *, drawn: 
     financed = ratio(drawn, m.parameters.invest.advance * cost[edges.borrower])
     pledged = units[edges.borrower] * np.minimum(financed, 1.0)[:, np.newaxis]
     free = np.maximum(units - links.borrower.sum(pledged), 0.0)
-    held = b.units + b.repo_units + links.borrower.sum(m.facilities.units)
+    held = b.loose_units() + links.borrower.sum(m.facilities.units)
     b.book = b.book + ratio(units, held + units) * (price - b.book)
     m.books.move_units(giver=None, taker=("facility", "units"), gone=pledged, come=pledged)
     m.books.move_units(giver=None, taker=("borrower", "units"), gone=free, come=free)
@@ -205,13 +222,12 @@ def capacity_is_signed(m: ComputeCreditModel) -> None:
 def places_orders(m: ComputeCreditModel) -> None:
     """Orders stand in the pipeline at the list price, and lenders that can have committed to finance them."""
     b, f, edges, rules = m.borrowers, m.facilities, m.edges, m.parameters.invest
-    slot = rules.lag_months - 1
-    pipeline, unpaid, agreed = b.pipeline + 0.0, b.unpaid + 0.0, b.agreed + 0.0
-    pipeline[:, slot] += b.order_units
-    fresh = ratio(b.order_units, pipeline[:, slot])
-    unpaid[:, slot] += fresh * (m.market.list_price - unpaid[:, slot])
-    agreed[:, slot] += fresh * (m.market.list_price - agreed[:, slot])
-    b.pipeline, b.unpaid, b.agreed = pipeline, unpaid, agreed
+    slot = (m.order_slot + rules.lag_months - 1) % b.pipeline.shape[1]
+    ordered = b.pipeline[:, slot] + b.order_units
+    fresh = ratio(b.order_units, ordered)
+    m.columns.write_slot(("borrower", "pipeline"), slot, ordered)
+    for name, before in (("unpaid", b.unpaid[:, slot]), ("agreed", b.agreed[:, slot])):
+        m.columns.write_slot(("borrower", name), slot, before + fresh * (m.market.list_price - before))
     cost = over_generations(b.order_units * m.market.list_price) / MILLION
     willing = np.where(m.lenders.room > 0.0, 1.0, 0.0) * m.lenders.grows * np.exp(-m.world.closed)
     lines = edges.expansion * np.where(f.limit + f.drawn > 0.0, 1.0, 0.0)

@@ -54,7 +54,12 @@ class Ledger:
         self.settle(row, payer=payer, paid=amount, payee=payee, received=amount)
 
     def settle(self, row: str, *, payer: Account, paid: Array, payee: Account, received: Array) -> None:
-        """Many have paid many: `paid` and `received` stand by their own account's rows and have the same total."""
+        """Many have paid many: `paid` and `received` stand by their own account's rows and have the same total.
+
+        Where nobody pays on any path nothing moves: accounts and flows hold no -0.0 that adding 0.0 would turn.
+        """
+        if not (paid.any() or received.any()):
+            return
         gone, come = -paid, received + 0.0
         number = self._rows[row]
         self._leg(number, payer, gone)

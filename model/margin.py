@@ -11,7 +11,7 @@ from nobid.agents.state import Array, ordered_sum, over_generations, ratio
 from nobid.model import drains
 from nobid.model.accounts import COIN_MARKET, LENDER
 from nobid.model.cause_record import AT_CALLS
-from nobid.model.debt import AMPLE, lender_marks
+from nobid.model.debt import AMPLE, lender_marks, standing_still
 
 if TYPE_CHECKING:
     from nobid.model.system import ComputeCreditModel
@@ -88,7 +88,7 @@ def calls_machines(m: ComputeCreditModel) -> None:
     if not rules.on:
         return
     value = over_generations(f.units * lender_marks(m)) / MILLION
-    running = m.borrowers.alive[m.edges.borrower] * m.edges.is_machine_loan
+    running = m.borrowers.alive[m.edges.borrower] * m.edges.is_machine_loan * (1.0 - standing_still(m))
     now = call_to(f.drawn, value, f.ltv_trigger) * running
     fresh = np.where((now > 0.0) & (f.call_size <= 0.0), now, 0.0)
     m.record.happened(m, "margin call", fresh, source=m.edges.creditor, target=m.edges.debtor, channel="gpu mark")

@@ -11,6 +11,8 @@ import numpy as np
 
 from nobid.agents.finance import MILLION
 from nobid.agents.state import Array, ordered_sum, over_generations, ratio
+from nobid.model.accounts import PUBLIC
+from nobid.model.backstop import holds
 from nobid.model.debt import AMPLE, cover, firm_assets
 from nobid.model.fleet import running_units
 from nobid.model.secondary import depth_price
@@ -26,6 +28,7 @@ FIGURES = {
     "dscr_corporate": "ratio", "dscr_facility": "ratio", "dscr_facility_p10": "ratio",
     "share_debt_dscr_below_1": "share", "ltv_book": "ratio", "ltv_mark": "ratio", "ltv_liquidation": "ratio",
     "lender_capital": "USD m", "lender_ratio": "share", "credit_extended": "USD m", "repo_volume": "USD m",
+    "public_outlay": "USD m", "public_holds": "USD m", "private_outlay": "USD m", "deferred": "USD m",
     "rounds": "count", "debt_total": "USD m", "coins_sold": "BTC", "assumed_share": "share", "fleet": "H100e",
 }  # fmt: skip
 BY_GENERATION = {
@@ -56,6 +59,10 @@ def month_figures(m: ComputeCreditModel) -> dict[str, Array]:
         "lender_capital": ordered_sum(lenders.equity * lenders.alive),
         "lender_ratio": ratio(ordered_sum(lenders.equity * lenders.alive), ordered_sum(lenders.assets * lenders.alive)),
         "assumed_share": ratio(ordered_sum(f.drawn * m.edges.assumed), debt), "fleet": m.fleet_compute(),
+    }  # fmt: skip
+    figures |= {
+        "public_outlay": 0.0 - m.books.column(PUBLIC), "public_holds": holds(m), "private_outlay": world.private_outlay,
+        "deferred": world.deferred,
     }  # fmt: skip
     return {**figures, **coverage_figures(m), **loan_to_value_figures(m), **market_figures(m)}
 
@@ -124,9 +131,9 @@ def market_figures(m: ComputeCreditModel) -> dict[str, Array]:
 def agent_sheets(m: ComputeCreditModel) -> dict[str, Array]:
     """The sheet of every agent, borrowers, lenders, buyers in that order: `(agents, R)` each, units AGENT_COLUMNS."""
     b, lenders, buyers, f = m.borrowers, m.lenders, m.buyers, m.facilities
-    debt = m.links.borrower.sum(f.drawn + f.claim) + b.repo_debt
+    debt = m.links.borrower.sum(f.drawn + f.claim) + b.repo_debt + b.official_debt
     assets = firm_assets(m, m.market.mark)
-    machines = over_generations((b.units + b.repo_units + m.links.borrower.sum(f.units)) * m.hardware.h100e)
+    machines = over_generations((b.loose_units() + m.links.borrower.sum(f.units)) * m.hardware.h100e)
     owed = lenders.stable + lenders.short + lenders.due + lenders.lines_owed
     held = over_generations(buyers.units * m.market.mark) / MILLION + buyers.cash
     none = np.zeros_like(buyers.cash)

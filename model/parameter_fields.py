@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 ASSUMPTION = "assumption"
 DESIGN = "project design table (2026-11), range stated there"
 MARKETS = "markets calibration notes (2026-11)"
+POLICY = "policy: nothing unless somebody decides it"
 MONTH = r"^20[0-9]{2}-(0[1-9]|1[0-2])$"
 
 

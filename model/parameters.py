@@ -12,7 +12,18 @@ from typing import Literal
 from pydantic import Field
 
 from nobid.model.parameter_fields import MONTH, Section, choice, number
-from nobid.model.parameters_credit import Auction, Buyers, Debt, Hosting, Impact, Invest, Lenders, Offtake, Repo
+from nobid.model.parameters_credit import (
+    Auction,
+    Backstop,
+    Buyers,
+    Debt,
+    Hosting,
+    Impact,
+    Invest,
+    Lenders,
+    Offtake,
+    Repo,
+)
 from nobid.model.parameters_population import Population
 from nobid.model.parameters_world import Coin, Demand, Funding, Hardware, Mining, Regime, Rental, Shock, Supply
 
@@ -46,6 +57,7 @@ class Parameters(Section):
     auction: Auction = Auction()
     impact: Impact = Impact()
     repo: Repo = Repo()
+    backstop: Backstop = Backstop()
     debt: Debt = Debt()
     lenders: Lenders = Lenders()
     hosting: Hosting = Hosting()

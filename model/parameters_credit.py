@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from nobid.model.parameter_fields import ASSUMPTION, DESIGN, Section, choice, number, share
+from nobid.model.parameter_fields import ASSUMPTION, DESIGN, POLICY, Section, choice, number, share
+
+NO_LIMIT = 1e6  # times: nothing comes near it
 
 
 class Buyers(Section):
@@ -42,6 +44,9 @@ class Auction(Section):
     seized_reserve_value: float = share(0.5, "reserve of an unhurried lender as a share of median value", source=DESIGN)
     seized_reserve_mark: float = share(0.7, "and as a share of the mark", source=DESIGN)
     mark_reversion: float = share(0.25, "share of the gap to value closed in a month", source=DESIGN)
+    hurry_on: bool = choice(
+        True, "lenders below target and estates sell at any price, at once; off: like a lender that can wait"
+    )
     marks_on: bool = choice(True, "a forced sale marks down every machine of its generation")
 
 
@@ -76,6 +81,25 @@ class Repo(Section):
         0.002, "share of a lender's free capital lent in repo", source="notes: nearly nothing today"
     )
     spread: float = number(0.03, "1/year", "repo rate over the base rate", source=ASSUMPTION, high=1.0)
+
+
+class Backstop(Section):
+    """Who stands behind the market for machines by policy, the public or the vendor: nobody unless told."""
+
+    floor: float = share(
+        0.0, "share of median value that the public bids for any machine; 0: it does not", source=POLICY
+    )
+    budget: float = number(0.0, "USD m", "what the public spends on machines in all", source=POLICY)
+    repo_capacity: float = number(0.0, "USD m", "what the public lends against free machines at once", source=POLICY)
+    repo_haircut: float = share(0.5, "haircut of such a loan", source=POLICY)
+    repo_rate: float = number(0.08, "1/year", "its interest rate", source=POLICY, high=1.0)
+    retrofit_mw: float = number(0.0, "MW", "free air racks turned into liquid ones when rules change", source=POLICY)
+    retrofit_subsidy: float = share(1.0, "share of the cost of it that the public pays", source=POLICY)
+    buyback_price: float = share(0.0, "share of list at launch that the vendor bids; 0: it does not", source=POLICY)
+    buyback_months: int = number(
+        36, "months", "age of a generation up to which the vendor bids", source=POLICY, low=1, high=240
+    )
+    buyback_budget: float = number(0.0, "USD m/month", "what the vendor spends on buying back", source=POLICY)
 
 
 class GpuMargin(Section):
@@ -113,6 +137,14 @@ class Debt(Section):
     )
     covenants: bool = choice(True, "coverage covenants are tested")
     strict: bool = choice(False, "every covenant breach is accelerated")
+    dscr_floor: float = number(
+        0.0, "ratio", "coverage covenant of every machine and site loan, whatever its terms", source=POLICY, high=5.0
+    )
+    standstill: bool = choice(
+        False, "after heavy losses nothing but interest is due on machine and site loans", source=POLICY
+    )
+    standstill_trigger: float = share(0.01, "lender losses of a month over debt that start a standstill", source=POLICY)
+    standstill_months: int = number(6, "months", "how long it lasts", source=POLICY, low=1, high=60)
     waiver_fee: float = number(0.01, "share of debt", "fee of a waiver", source=DESIGN, high=0.5)
     waiver_months: int = number(12, "months", "how long a waiver lasts", source=ASSUMPTION, low=1, high=60)
     cure_share: float = share(0.25, "share of spare cash a borrower spends on a cure", source=ASSUMPTION)
@@ -130,6 +162,13 @@ class Debt(Section):
     )
     conversion_strike: float = number(
         1.35, "ratio", "strike over the value at issue", source=DESIGN, low=0.1, high=10.0
+    )
+    roll_ltv: float = number(
+        NO_LIMIT,
+        "ratio",
+        "loan-to-value above which nothing is rolled, whatever was signed",
+        source=POLICY,
+        high=NO_LIMIT,
     )
     roll_months: int = number(36, "months", "tenor of a rolled bullet", source=ASSUMPTION, low=1, high=240)
     rolls_on: bool = choice(True, "maturing bullets may be rolled")
@@ -152,6 +191,21 @@ class Lenders(Section):
         "appraisal", "how lenders value machines", source="notes: depreciated cost and appraisal"
     )
     appraisal_months: float = number(6.0, "months", "memory of an appraisal", source=ASSUMPTION, low=1.0, high=60.0)
+    raised_equity: float = number(
+        0.0,
+        "share of initial",
+        "equity raised when rules change, over the initial ratio to assets",
+        source=POLICY,
+        high=20.0,
+    )
+    raised_from: Literal["market", "public"] = choice("market", "who pays for equity that is raised", source=POLICY)
+    large_exposure: float = number(
+        NO_LIMIT,
+        "share of equity",
+        "most that one lender may have lent to one borrower for a new loan to be made",
+        source=POLICY,
+        high=NO_LIMIT,
+    )
     belief_decay: float = number(
         0.15, "1/year", "decay that lenders underwrite (delta_u)", source=DESIGN, low=-1.0, high=2.0
     )

@@ -14,6 +14,14 @@ class Population(Section):
         0, "", "borrowers in all; 0: only the scenario's own rows", source="scenario", low=0, high=2_000_000
     )
     draw: int = number(0, "", "which network: the seed of the draw", source="scenario", low=0, high=2_147_483_647)
+    networks: int = number(
+        1,
+        "",
+        "networks drawn: path k lives on the one with the number k mod networks, the first being that of one alone",
+        source="scenario",
+        low=1,
+        high=100_000,
+    )
     pinned: bool = choice(
         True, "the scenario's own firms, lenders, buyers and edges stand first and unchanged", source="scenario"
     )

@@ -9,7 +9,7 @@ import numpy as np
 from nobid.agents.borrower import CENT
 from nobid.agents.finance import MILLION
 from nobid.agents.state import Array, ordered_sum, over_generations, ratio
-from nobid.model import repo
+from nobid.model import backstop, repo
 from nobid.model.accounts import BORROWER, CAPITAL, COIN_MARKET, LENDER
 from nobid.model.earning import pays_arrears
 from nobid.model.margin import spare_loan_coins
@@ -18,17 +18,23 @@ from nobid.model.release import release_price
 if TYPE_CHECKING:
     from nobid.model.system import ComputeCreditModel
 
+ROUNDING = 1e-15  # of what is due: so little may be missing where exactly what is needed was raised
+
 
 def owed_now(m: ComputeCreditModel) -> Array:
     """All that every borrower has due, USD million: `(n, R)`."""
     b, f = m.borrowers, m.facilities
     on_debt = m.links.borrower.sum(f.interest_due + f.principal_due + f.call_due + f.fee_due)
     running = b.arrears + b.site_arrears + m.links.tenant.sum(m.hosting.owed)
-    return (on_debt + running + b.repo_due + b.repo_interest) * b.alive
+    return (on_debt + running + b.repo_due + b.repo_interest + b.official_due + b.official_interest) * b.alive
 
 
 def pays_what_it_can(m: ComputeCreditModel) -> None:
-    """Who can pay all that is due has paid it; who cannot has paid nothing and looks for cash."""
+    """Who can pay all that is due has paid it; who cannot has paid nothing and looks for cash.
+
+    Nobody pays more than its cash: where less than a cent is missing, all dues have got the same share of it, and what
+    is missing is due no more this month (principal stays owed).
+    """
     b = m.borrowers
     b.due = owed_now(m)
     m.books.pay("support", np.maximum(b.due - b.cash, 0.0) * b.safe, payer=CAPITAL, payee=BORROWER)
@@ -36,10 +42,26 @@ def pays_what_it_can(m: ComputeCreditModel) -> None:
     if not able.any():
         return
     m.moves(ordered_sum(able * b.due))
-    pays_debt(m, able[m.edges.borrower])
-    pays_arrears(m, able)
-    repo.repaid(m, able)
+    enough = b.cash >= b.due * (1.0 - ROUNDING)
+    share = able * np.where(enough, 1.0, np.clip(ratio(b.cash, b.due), 0.0, 1.0))
+    pays_debt(m, share[m.edges.borrower])
+    pays_arrears(m, share)
+    repo.repaid(m, share)
+    backstop.repaid(m, share)
     b.due = b.due * (1.0 - able)
+    if (share < able).any():
+        settles(m, able)
+
+
+def settles(m: ComputeCreditModel, able: Array) -> None:
+    """Nothing is due any more of those who are `able` (n, R) to pay, not the last part of a cent either."""
+    b, f = m.borrowers, m.facilities
+    for name in ("repo_due", "repo_interest", "official_due", "official_interest"):
+        setattr(b, name, getattr(b, name) * (1.0 - able))
+    b.arrears, b.site_arrears = b.arrears * (1.0 - able), b.site_arrears * (1.0 - able)
+    m.hosting.owed = m.hosting.owed * (1.0 - able)[m.edges.tenant]
+    for name in ("interest_due", "fee_due", "principal_due", "call_due"):
+        setattr(f, name, getattr(f, name) * (1.0 - able)[m.edges.borrower])
 
 
 def pays_debt(m: ComputeCreditModel, share: Array) -> None:
@@ -72,6 +94,7 @@ def counts_sources(m: ComputeCreditModel) -> None:
     b.loan_coins = m.links.borrower.sum(spare_loan_coins(m)) * b.alive
     dealer = repo.capacity(m)[m.edges.repo_lender]
     b.repo_value = np.minimum(repo.lendable(m, b.units), dealer) * b.alive
+    b.official_value = backstop.offers(m)
     gross, relief, excess = pledged_worth(m)
     b.pledged_gross = m.links.borrower.sum(gross) * b.alive
     b.pledged_relief = m.links.borrower.sum(relief) * b.alive
@@ -108,6 +131,7 @@ def raises_cash(m: ComputeCreditModel) -> None:
     draws_lines(m)
     sells_coins(m)
     repo.lends(m)
+    backstop.lends(m)
     offered = ordered_sum(over_generations(b.offer_units) + b.offer_pledged)
     b.offers = b.offers + np.where(over_generations(b.offer_units) + b.offer_pledged > 0.0, 1.0, 0.0)
     m.moves(offered)

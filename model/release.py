@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nobid.agents.state import Array, ordered_sum, over_generations, ratio
-from nobid.model.accounts import BORROWER, BUYER, LENDER
+from nobid.model.accounts import BORROWER, LENDER
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from nobid.model.system import ComputeCreditModel
+    from nobid.model.trade import Taker
 
 
 def release_price(m: ComputeCreditModel, share: Array) -> Array:
@@ -19,8 +22,8 @@ def release_price(m: ComputeCreditModel, share: Array) -> Array:
     return np.minimum(m.parameters.debt.release_price * share * drawn, drawn)
 
 
-def settles_pledged_sales(m: ComputeCreditModel, sold: Array, *, price: Array, split: Array) -> None:
-    """Pledged machines sold (E, G, R) at `price` (USD million) are with the buyers; the release price has repaid
+def settles_pledged_sales(m: ComputeCreditModel, sold: Array, *, price: Array, takers: Sequence[Taker]) -> None:
+    """Pledged machines sold (E, G, R) at `price` (USD million) are with their takers; the release price has repaid
     their facility, the rest is the borrower's cash.
     """
     if not sold.any():
@@ -30,18 +33,17 @@ def settles_pledged_sales(m: ComputeCreditModel, sold: Array, *, price: Array, s
     share = ratio(over_generations(sold * m.market.mark), over_generations(facilities.units * m.market.mark))
     prepaid = np.minimum(proceeds, release_price(m, share))
     rest = proceeds - prepaid
-    paid = over_generations(split * ordered_sum(sold) * price)
-    to_lenders = ratio(ordered_sum(prepaid), ordered_sum(proceeds))
-    books.settle("sweep", payer=BUYER, paid=paid * to_lenders, payee=LENDER.along(links.lender), received=prepaid)
+    lenders, borrowers = LENDER.along(links.lender), BORROWER.along(links.borrower)
+    for taker in takers:
+        bought, come = sold * taker.share, taker.split * ordered_sum(sold)
+        spent, paid = over_generations(bought * price), over_generations(come * price)
+        part = ratio(spent, proceeds)
+        to_lenders = ratio(ordered_sum(prepaid * part), ordered_sum(spent))
+        books.settle("sweep", payer=taker.payer, paid=paid * to_lenders, payee=lenders, received=prepaid * part)
+        paid = paid * (1.0 - to_lenders)
+        books.settle("used machines", payer=taker.payer, paid=paid, payee=borrowers, received=rest * part)
+        books.move_units(giver=("facility", "units"), taker=taker.holder, gone=bought, come=come)
     books.cancel("repaid", prepaid)
-    books.settle(
-        "used machines",
-        payer=BUYER,
-        paid=paid * (1.0 - to_lenders),
-        payee=BORROWER.along(links.borrower),
-        received=rest,
-    )
-    books.move_units(giver=("facility", "units"), taker=("buyer", "units"), gone=sold, come=split * ordered_sum(sold))
     reduces_dues(m, prepaid)
     m.fires("pledged machines sold", prepaid)
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from nobid.agents.finance import MILLION, MONTHS
 from nobid.agents.state import Array, Index, ordered_sum, over_generations, ratio
-from nobid.model import drains
+from nobid.model import backstop, drains
 from nobid.model.accounts import BORROWER, BUYER, LENDER
 
 if TYPE_CHECKING:
@@ -59,21 +59,24 @@ def falls_due(m: ComputeCreditModel) -> None:
     room = capacity(m)[m.edges.repo_lender] + b.repo_debt
     kept = np.minimum(np.minimum(b.repo_debt, lendable(m, b.repo_units)), room)
     b.repo_due = (b.repo_debt - kept) * b.alive
-    drains_repo(m)
     rate = m.parameters.debt.base_rate + m.parameters.repo.spread
     b.repo_interest = b.repo_debt * rate / MONTHS * b.alive
     m.fires("repo cut", b.repo_due)
+    backstop.falls_due(m)
+    drains_repo(m)
     _brokers_settle(m, rate)
 
 
 def drains_repo(m: ComputeCreditModel) -> None:
-    """Repo not rolled is the dealer's doing as far as its own shortfall raised the haircut, else that of the marks."""
+    """Repo not rolled is the dealer's doing as far as its own shortfall raised the haircut, else that of the marks,
+    as are public loans.
+    """
     b = m.borrowers
     worth = over_generations(b.repo_units * m.market.mark) / MILLION
     raised = m.parameters.repo.haircut_shortfall * m.lenders.shortfall()[m.edges.repo_lender]
     dealers = np.minimum(worth * raised, b.repo_due)
     m.causes.drains.takes(drains.REPO_DEALER, dealers)
-    m.causes.drains.takes(drains.REPO_MARK, b.repo_due - dealers)
+    m.causes.drains.takes(drains.REPO_MARK, b.repo_due - dealers + b.official_due)
 
 
 def _brokers_settle(m: ComputeCreditModel, rate: float) -> None:

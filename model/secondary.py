@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nobid.agents.finance import MILLION
-from nobid.agents.state import Array, ordered_sum, over_generations, ratio
+from nobid.agents.state import Array, ordered_sum, over_generations
 from nobid.model import repo
 from nobid.model.accounts import BORROWER, BUYER, CAPITAL, ESTATE, LENDER, LIQUIDATORS, Account
+from nobid.model.backstop import pays_for_machines
 from nobid.model.release import settles_pledged_sales
 from nobid.model.trade import Trade, opens_trade, scrap_price, sold_at_once
 
@@ -84,13 +85,15 @@ def median_value(m: ComputeCreditModel) -> Array:
 def holds_auctions(m: ComputeCreditModel) -> None:
     """Everything on offer this round has met its bids; machines and money have changed hands; marks have fallen."""
     b, lenders = m.borrowers, m.lenders
-    waits = (lenders.alive * (1.0 - lenders.tight))[:, np.newaxis]
+    hurry = m.parameters.auction.hurry_on
+    waits = (lenders.alive * (1.0 - lenders.tight))[:, np.newaxis] if hurry else 1.0
     asks = Asks(
         free=np.minimum(b.offer_units, b.units),
         pledged=pledged_offers(m),
         estate=estate_offers(m),
         hurried=lenders.offer_seized * (1.0 - waits),
         waiting=lenders.offer_seized * waits,
+        hurry=hurry,
     )
     forced, patient = asks.forced(), asks.patient()
     if not (forced + patient).any():
@@ -114,15 +117,20 @@ class Asks:
     estate: Array
     hurried: Array
     waiting: Array
+    hurry: bool  # estates sell at any price
 
     def forced(self) -> Array:
         """Units offered at scrap: `(G, R)`."""
         own = ordered_sum(self.free) + ordered_sum(self.pledged)
-        return own + ordered_sum(self.estate) + ordered_sum(self.hurried)
+        return own + ordered_sum(self.estate) * self.hurry + ordered_sum(self.hurried)
 
     def patient(self) -> Array:
-        """Units offered by lenders that can wait: `(G, R)`."""
-        return ordered_sum(self.waiting)
+        """Units offered by those that can wait: `(G, R)`."""
+        return ordered_sum(self.waiting) + ordered_sum(self.estate) * (not self.hurry)
+
+    def estate_share(self, trade: Trade) -> Array:
+        """What part of the estates' machines was sold: `(G, R)`."""
+        return trade.forced_share if self.hurry else trade.patient_share
 
 
 def pledged_offers(m: ComputeCreditModel) -> Array:
@@ -166,27 +174,28 @@ def buyers_pay_and_receive(m: ComputeCreditModel, trade: Trade) -> None:
 
 def sellers_deliver(m: ComputeCreditModel, trade: Trade, asks: Asks) -> None:
     """Machines are with their buyers, money with the sellers; pledged machines have prepaid their facility."""
-    price = trade.price / MILLION
-    split = ratio(trade.bought, ordered_sum(trade.bought))
+    price, takers = trade.price / MILLION, trade.takers()
     seized = asks.hurried * trade.forced_share + asks.waiting * trade.patient_share
     for payee, column, units in (
         (BORROWER, ("borrower", "units"), asks.free * trade.forced_share),
-        (ESTATE, ("borrower", "units"), asks.estate * trade.forced_share),
+        (ESTATE, ("borrower", "units"), asks.estate * asks.estate_share(trade)),
         (LENDER, ("lender", "seized"), seized),
     ):
         total = ordered_sum(units)
-        m.books.settle(
-            "used machines",
-            payer=BUYER,
-            paid=over_generations(split * total * price),
-            payee=payee,
-            received=over_generations(units * price),
-        )
-        m.books.move_units(giver=column, taker=("buyer", "units"), gone=units, come=split * total)
+        for taker in takers:
+            m.books.settle(
+                "used machines",
+                payer=taker.payer,
+                paid=over_generations(taker.split * total * price),
+                payee=payee,
+                received=over_generations(units * taker.share * price),
+            )
+            m.books.move_units(giver=column, taker=taker.holder, gone=units * taker.share, come=taker.split * total)
         if payee is not BORROWER:
             pays_liquidators(m, payee, over_generations(units * price))
     pledged = asks.pledged * trade.forced_share
-    settles_pledged_sales(m, pledged, price=price, split=split)
+    settles_pledged_sales(m, pledged, price=price, takers=takers)
+    pays_for_machines(m, trade.backstops.bought, trade.price)
     counts_sellers(m, trade, asks, pledged=pledged)
     b, lenders = m.borrowers, m.lenders
     b.estate_offered = b.estate_offered + asks.estate
@@ -197,7 +206,7 @@ def counts_sellers(m: ComputeCreditModel, trade: Trade, asks: Asks, *, pledged: 
     """Who sold how many is remembered, and what lenders had for what they took."""
     hurried, waiting = asks.hurried * trade.forced_share, asks.waiting * trade.patient_share
     forced = asks.free * trade.forced_share + m.links.borrower.sum(pledged)
-    m.causes.sold(forced, asks.estate * trade.forced_share, hurried=hurried, waiting=waiting)
+    m.causes.sold(forced, asks.estate * asks.estate_share(trade), hurried=hurried, waiting=waiting)
     net = trade.price / MILLION * (1.0 - m.parameters.debt.liquidation_cost)
     m.causes.losses.takes_back(-(hurried + waiting) * net)
 

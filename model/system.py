@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import mesa
@@ -16,6 +16,7 @@ from nobid.agents.miner import Miner
 from nobid.agents.neocloud import NeoCloud
 from nobid.agents.state import Array, Columns, Index, Mask, Rows, ordered_sum, over_generations
 from nobid.model import (
+    backstop,
     cascade,
     causes,
     contracts,
@@ -37,14 +38,19 @@ from nobid.model.estates import EstateNodes
 from nobid.model.execution import Execution, TwoExecutions
 from nobid.model.founders import found, makes_safe, spans
 from nobid.model.founding import Founding
-from nobid.model.hardware import Hardware, month_name
+from nobid.model.hardware import Hardware
+from nobid.model.months import month_name
 from nobid.model.outcome import Failure, ModelStopped
-from nobid.model.parameters import Shock
+from nobid.model.parameters import Parameters, Shock
+from nobid.model.policies import Policy, in_force, under
 from nobid.model.record import Record
-from nobid.model.tables import EDGE_TABLES, Facility, Hosting, Market, Offtake, Warehouse, World
+from nobid.model.tables import EDGE_TABLES, Facility, Hosting, Market, Offtake, Public, Warehouse, World
 
 CLASSES: dict[str, type[Any]] = {"miner": Miner, "neocloud": NeoCloud, "lender": Lender, "buyer": GPUBuyer}
-LAGS = 12  # months ahead that the order pipeline reaches
+LAGS = 12  # months ahead that the order pipeline reaches, a ring
+COUNTERS = (
+    "coins_forced", "losses", "defaulted_debt", "new_credit", "repo_volume", "private_outlay", "deferred",
+)  # fmt: skip
 COIN_DAYS = 30.0  # days over which a month's forced coin sales are spread
 
 
@@ -72,9 +78,10 @@ class ComputeCreditModel(TwoExecutions):
         later: Mapping[int, Founding] | None = None,
     ) -> None:
         super().__init__(rng=np.random.default_rng(seed))
-        self.founding, self.parameters, self.execution = founding, founding.parameters, execution
+        self.stage, self.founding, self.parameters, self.execution = founding, founding, founding.parameters, execution
         self.classes = {**CLASSES, **(agents or {})}
         self.month, self.round, self.later = 0, 0, {**(later or {})}
+        self.order_slot = 0  # of the ring of orders: what arrives next
         self.fired: dict[str, int] = {}
         self._number_paths(paths)
         self.edges = Edges(founding)
@@ -110,22 +117,33 @@ class ComputeCreditModel(TwoExecutions):
         self.closes_month()
 
     def opens_month(self) -> None:
-        """Rules that change this month have changed; counters of the month are zero."""
-        if self.month in self.later:
-            self.changes_rules(self.later[self.month])
+        """Counters of the month are zero; rules that change this month have changed, and policies have acted."""
         if self.month >= self.parameters.months:
             raise ModelStopped(f"the run ended in {self.month_name(-1)}: run.months is {self.parameters.months}")
         w = self.world
         self.round = 0
-        for name in ("coins_forced", "losses", "defaulted_debt", "new_credit", "repo_volume"):
+        for name in COUNTERS:
             setattr(w, name, 0.0)
+        self.public.bought_back = 0.0
         self.record.opens_month(self)
         self.books.open_month()
+        stage = self.later.get(self.month, self.stage)
+        policies, before = in_force(stage, self.month), self.parameters if self.month else Parameters()
+        self.changes_rules(stage, policies)
+        backstop.rules_change(self, before)
+        for policy in policies:
+            policy.acts(self)
 
-    def changes_rules(self, founding: Founding) -> None:
-        """From now on the founding's parameters and given paths hold; balance sheets, contracts and luck stay."""
-        self.founding, self.parameters = founding, founding.parameters
-        self.hardware = Hardware(founding.generations, self.parameters)
+    def changes_rules(self, stage: Founding, policies: Iterable[Policy]) -> None:
+        """From now on the stage's parameters and given paths hold, as the policies set them; balance sheets, contracts
+        and luck stay.
+        """
+        parameters = under(policies, stage.parameters)
+        if stage is self.stage and parameters == self.parameters:
+            return
+        self.stage, self.parameters = stage, parameters
+        self.founding = stage.model_copy(update={"parameters": parameters})
+        self.hardware = Hardware(stage.generations, parameters)
         self.hardware.at(self.month)
         makes_safe(self)
 
@@ -262,10 +280,11 @@ class ComputeCreditModel(TwoExecutions):
             self.columns.declare(table, (count,), axes=axes, paths=paths)
         for single in (World, Market):
             self.columns.declare(single, (), axes=axes, paths=paths)
+        self.columns.declare(Public, (1,), axes=axes, paths=paths)
 
     def _views(self) -> None:
         """The phases see all rows of every table."""
         self.borrowers, self.lenders, self.buyers = Borrower.every(self), Lender.every(self), GPUBuyer.every(self)
         self.facilities, self.offtakes = Facility.every(self), Offtake.every(self)
         self.hosting, self.warehouses = Hosting.every(self), Warehouse.every(self)
-        self.world, self.market = World.every(self), Market.every(self)
+        self.world, self.market, self.public = World.every(self), Market.every(self), Public.every(self)

@@ -49,6 +49,20 @@ class World(Rows):
     defaulted_debt = Real("USD m", "debt of borrowers that failed this month")
     new_credit = Real("USD m", "credit drawn this month")
     repo_volume = Real("USD m", "repo lent this month")
+    private_outlay = Real("USD m", "what a policy made others than the public pay this month")
+    standstill_left = Real("months", "months that a standstill still lasts, this one included")
+    deferred = Real("USD m", "principal that a standstill put off this month")
+
+
+class Public(Rows):
+    """What the public, and the vendor, hold and have spent by policy."""
+
+    family: ClassVar[str] = "public"
+    kind: ClassVar[str] = "public"
+
+    units = Real("units", "machines that the public holds", over=("generation",))
+    spent = Real("USD m", "what the public has paid for machines so far")
+    bought_back = Real("USD m", "what the vendor has paid for machines this month")
 
 
 class Market(Rows):

@@ -7,6 +7,7 @@ market: whatever is offered is sold, and only the price answers.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,7 +16,9 @@ from nobid.agents.buyer import AIR, LIQUID
 from nobid.agents.finance import MILLION
 from nobid.agents.state import Array, ordered_sum, ratio
 from nobid.model import repo
+from nobid.model.accounts import BUYER, PUBLIC, VENDOR, Account, Holder
 from nobid.model.auction import call_auction
+from nobid.model.backstop import MAKER, STATE, Backstops
 from nobid.model.fire_sale import Impact, sells
 from nobid.model.fleet import all_units
 
@@ -55,6 +58,18 @@ def sold_at_once(m: ComputeCreditModel, units: Array, generations: Iterable[int]
     return trade
 
 
+@dataclass(frozen=True)
+class Taker:
+    """Who takes part of what is sold: who pays, who holds the machines then (None: the vendor, out of the market), how
+    much of a sale each of its rows takes (rows, G, R), and all of them together (G, R).
+    """
+
+    payer: Account
+    holder: Holder | None
+    split: Array
+    share: Array
+
+
 class Trade:
     """What the auctions of one round decided: prices, shares filled, units bought. Money has not moved yet."""
 
@@ -71,12 +86,18 @@ class Trade:
         self.capacity = repo.broker_capacity(m)
         self.haircut = repo.broker_haircuts(m)
         self.own_cash = np.zeros(buyers.cash.shape)
+        self.backstops = Backstops(m, whole_month=whole_month)
         self.funded = np.where(buyers.broker > 0.0, 0.0, 1.0)  # 1 where owners pay for what is bought
 
     def clear(self, g: int, forced: Array, patient: Array) -> None:
         """Generation g is cleared and what its buyers spent is gone for the next one."""
         m = self._m
         limit, quantity, budget = self._bids(g)
+        own = len(limit)
+        if self.backstops.bid:
+            limit = np.concatenate([limit, self.backstops.limits(g)])
+            quantity = np.concatenate([quantity, np.stack([forced + patient] * 2)])
+            budget = np.concatenate([budget, self.backstops.budget])
         cleared = call_auction(
             limit,
             quantity,
@@ -88,9 +109,24 @@ class Trade:
         shares = ratio(cleared.sold * traded, np.stack([forced, patient]))
         self.price[g], self.sold[g] = cleared.price * traded, ordered_sum(cleared.sold) * traded
         self.forced_share[g], self.patient_share[g] = shares[0], shares[1]
-        bought = ordered_sum(cleared.bought.reshape(m.parameters.buyers.tranches, -1, traded.shape[0])) * traded
+        bought = ordered_sum(cleared.bought[:own].reshape(m.parameters.buyers.tranches, -1, traded.shape[0])) * traded
+        if self.backstops.bid:
+            self.backstops.take(g, cleared.bought[own:] * traded, cleared.price)
         self.bought[:, g] = bought
         self._use_up(g, bought, bought * cleared.price / MILLION)
+
+    def takers(self) -> list[Taker]:
+        """Between whom what was sold is split, buyers first."""
+        state, maker = self.backstops.bought[STATE], self.backstops.bought[MAKER]
+        total = ordered_sum(self.bought) + state + maker
+        split = ratio(self.bought, total)
+        if not self.backstops.bid:
+            return [Taker(BUYER, ("buyer", "units"), split, np.ones_like(total))]
+        return [
+            Taker(BUYER, ("buyer", "units"), split, ordered_sum(split)),
+            Taker(PUBLIC, ("public", "units"), ratio(state, total)[np.newaxis], ratio(state, total)),
+            Taker(VENDOR, None, ratio(maker, total)[np.newaxis], ratio(maker, total)),
+        ]
 
     def takes_racks(self) -> None:
         """Racks, appetite and budgets of the buyers are less by what they took."""

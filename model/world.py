@@ -12,7 +12,7 @@ import numpy as np
 from nobid.agents.finance import MONTHS
 from nobid.agents.miner import PETA
 from nobid.agents.state import Array
-from nobid.model.hardware import month_number
+from nobid.model.months import month_number
 
 if TYPE_CHECKING:
     from nobid.model.system import ComputeCreditModel

@@ -28,6 +28,8 @@ def full_text(name: str, parameters: Parameters, resolved: Mapping[str, Any], *,
         *_section(parameters, ""),
         *_paths(resolved.get("paths", {})),
     ]
+    for policy in resolved.get("policy", []):
+        lines += ["", "[[policy]]", *(f"{key} = {toml_value(value)}" for key, value in policy.items())]
     for table in TABLES:
         lines += _rows(table, resolved.get(table, []))
     return "\n".join(lines) + "\n"

@@ -15,7 +15,7 @@ import html
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +24,11 @@ from pydantic import ValidationError
 
 from nobid.model.founding import Founding, Row, ShockPaths
 from nobid.model.parameters import Parameters
+from nobid.runs.census import Census, census
 from nobid.runs.checks import idle_shocks, launched, parameter_problems, row_problems, shock_problems
 from nobid.runs.errors import InputError
 from nobid.runs.parameter_table import ParameterLine, parameter_keys, parameter_lines
+from nobid.runs.policies import PoliciesAsked, as_table, policies_in, policy_problems
 from nobid.runs.row_units import PATH_UNITS
 from nobid.runs.rows import FOUNDING_FIELD, TABLES, Rows, rows_of, typed
 from nobid.runs.scenario_files import DATA, Layer, did_you_mean, override_layers, scenario_layers, where
@@ -37,13 +39,16 @@ from nobid.runs.tables import load_tables
 from nobid.runs.world_paths import world_paths
 
 MEASURED = "measured"  # tables = "measured": the sourced balance sheets of 2025-12-31 that come with the package
-OWN_KEYS = ("extends", "title", "question", "tables", "paths", "remove", "firm", *TABLES)
+OWN_KEYS = ("extends", "title", "question", "tables", "paths", "policy", "remove", "firm", *TABLES)
 NOT_HASHED = ("source", "grade")  # of a row: what it says, not what it does
 
 
 @dataclass(frozen=True)
 class Scenario:
-    """A world to start from: founding, title, question, and everything that was resolved on the way."""
+    """A world to start from: founding, title, question, and everything that was resolved on the way.
+
+    `own`: the scenario's own rows by table, after which populations are drawn.
+    """
 
     name: str
     title: str
@@ -52,11 +57,23 @@ class Scenario:
     resolved: Mapping[str, Any]
     notes: tuple[str, ...]
     given: str = field(repr=False)
+    own: Mapping[str, list[Any]] = field(default_factory=dict, repr=False, kw_only=True)
 
     @property
     def parameters(self) -> Parameters:
         """The parameters that every rule reads."""
         return self.founding.parameters
+
+    def network(self, number: int) -> Founding:
+        """The founding on the network of this number, drawn when asked for; number 0 is `founding` itself."""
+        if not number:
+            return self.founding
+        return self.founding.model_copy(update=rows_as_fields(populated({**self.own}, self.parameters, number)))
+
+    @cached_property
+    def census(self) -> Census:
+        """Who lives on which network."""
+        return census(self)
 
     @property
     def hash(self) -> str:
@@ -103,26 +120,36 @@ def _hashed(row: Mapping[str, Any]) -> dict[str, Any]:
 def scenario(
     name: str | Path = "baseline",
     set: Mapping[str, Any] | Iterable[str] | None = None,
+    policy: PoliciesAsked = None,
 ) -> Scenario:
     """The scenario of that name, or in that TOML file, with overrides; all that is wrong is told at once.
 
-    `set`: {"coin.price": 60000, "firm.IREN.cash": 100}, or ["coin.price=60000"] as on the command line.
+    `set`: {"coin.price": 60000, "firm.IREN.cash": 100}, or ["coin.price=60000"] as on the command line. `policy`:
+    "ltv_cap:max=0.5 + repo_facility", or objects; they hold besides those that the file names.
     """
     files = scenario_layers(str(name))
     layers = [*files, *override_layers(set)]
-    founding, given, notes = _founding(layers)
+    founding, own, notes = _founding(layers, policy)
     return Scenario(
         name=Path(str(name)).stem if str(name).endswith(".toml") else str(name),
         title=_text(layers, "title"),
         question=_text(layers, "question"),
         founding=founding,
-        resolved=_resolved(founding, given),
+        resolved=_resolved(founding, own),
         notes=notes,
         given=_as_given(files[-1], layers[len(files) :]),
+        own=own,
     )
 
 
-def _founding(layers: Sequence[Layer]) -> tuple[Founding, Mapping[str, list[Any]], tuple[str, ...]]:
+def rows_as_fields(tables: Mapping[str, list[Any]]) -> dict[str, tuple[Any, ...]]:
+    """The rows of every table under their names in a Founding."""
+    return {FOUNDING_FIELD[table]: tuple(tables[table]) for table in TABLES}
+
+
+def _founding(
+    layers: Sequence[Layer], policy: PoliciesAsked
+) -> tuple[Founding, Mapping[str, list[Any]], tuple[str, ...]]:
     """The founding that the layers describe, the rows it was made of, remarks; InputError with all that is wrong."""
     problems = _unknown_top_keys(layers)
     parameters = _parameters(layers, problems)
@@ -137,10 +164,12 @@ def _founding(layers: Sequence[Layer]) -> tuple[Founding, Mapping[str, list[Any]
         everyone = tables if problems else populated(tables, parameters)
         agents = [*everyone["borrower"], *everyone["lender"], *everyone["buyer"]]
         problems += shock_problems(parameters, agents, at)
+    policies = policies_in(layers, policy, problems)
+    problems += policy_problems(policies, parameters)
     if problems:
         raise InputError("\n".join(dict.fromkeys(problems)))
-    fields = {FOUNDING_FIELD[one]: tuple(everyone[one]) for one in TABLES}
-    founding = Founding(parameters=parameters, paths=paths, scale=scale_of(tables, parameters), **fields)
+    rest = {"paths": paths, "policies": policies, "scale": scale_of(tables, parameters)}
+    founding = Founding(parameters=parameters, **rest, **rows_as_fields(everyone))
     return founding, tables, (*rows.notes, *idle_shocks(parameters))
 
 
@@ -243,11 +272,13 @@ def _paths(layers: Sequence[Layer], parameters: Parameters) -> tuple[ShockPaths,
     return world_paths(given, parameters)
 
 
-def _resolved(founding: Founding, given: Mapping[str, list[Any]]) -> dict[str, Any]:
+def _resolved(founding: Founding, own: Mapping[str, list[Any]]) -> dict[str, Any]:
     """The founding as plain nested values, complete; of a drawn population what it is drawn from."""
     resolved: dict[str, Any] = founding.parameters.model_dump(mode="json")
     paths = {name: np.asarray(getattr(founding.paths, name)).tolist() for name in PATH_UNITS}
     resolved["paths"] = {name: values for name, values in paths.items() if values}
+    if founding.policies:
+        resolved["policy"] = [as_table(one) for one in founding.policies]
     for table in TABLES:
-        resolved[table] = [row.model_dump(mode="json") for row in given[table]]
+        resolved[table] = [row.model_dump(mode="json") for row in own[table]]
     return resolved

@@ -41,17 +41,23 @@ def scale_of(tables: Mapping[str, list[Any]], parameters: Parameters) -> float:
     return wanted / own if wanted and own else 1.0
 
 
-def populated(tables: Tables, parameters: Parameters) -> Tables:
+def networks_of(parameters: Parameters) -> int:
+    """How many networks a run's paths live on: path k on the one with the number k mod so many."""
+    return parameters.population.networks if parameters.population.borrowers else 1
+
+
+def populated(tables: Tables, parameters: Parameters, network: int = 0) -> Tables:
     """The scenario's tables with the drawn population; the tables themselves where `population.borrowers` is 0.
 
-    The same draw gives the same rows on every machine. InputError where the population asked for cannot be.
+    The same draw gives the same rows on every machine, a network the same whatever others there are. InputError where
+    the population asked for cannot be.
     """
     if not parameters.population.borrowers:
         return tables
     _refuse(tables, parameters)
     kept = [*TABLES] if parameters.population.pinned else ["generation"]
     with without_collection():
-        drawn = Population(tables, parameters).rows()
+        drawn = Population(tables, parameters, network).rows()
         return {table: [*(rows if table in kept else ()), *_typed(table, drawn)] for table, rows in tables.items()}
 
 
@@ -97,10 +103,10 @@ def _refuse(tables: Tables, parameters: Parameters) -> None:
 class Population:
     """A population while it is drawn."""
 
-    def __init__(self, tables: Tables, parameters: Parameters) -> None:
+    def __init__(self, tables: Tables, parameters: Parameters, network: int) -> None:
         self.tables, self.parameters, self.rules = tables, parameters, parameters.population
         self.own: Tables = tables if self.rules.pinned else {table: [] for table in tables}
-        self.draw = Draw(self.rules.draw, self.rules.variety)
+        self.draw = Draw(self.rules.draw, self.rules.variety, network)
         self.shapes = Shapes(tables, parameters)
         count = self.rules.borrowers - len(self.own["borrower"])
         self.firms: Firms = draw_firms(self.draw, self.shapes, parameters, count=count)

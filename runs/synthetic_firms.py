@@ -5,9 +5,9 @@ Its shape, and that of its loans, contracts and leases, is that of one of those 
 to its size and varied. So kinds, rates, tenors, covenants and advances have the marginals of the data, and what a firm
 owes agrees with what it owns and earns.
 
-Every column of random numbers has a stream of its own by (draw, column) and is read in the order of the firms, so one
-more firm at the end changes nobody else's row. Figures are rounded to seven digits, so that they do not depend on the
-machine.
+Every column of random numbers has a stream of its own by (draw, network, column) and is read in the order of the firms,
+so one more firm at the end changes nobody else's row. Figures are rounded to seven digits, so that they do not depend
+on the machine.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ KINDS: Final = ("miner", "neocloud")
 SCALED: Final = ("cash", "coins", "hash_eh", "site_mw", "overhead", "other_income")  # of a borrower, with its size
 
 
-def stream(draw: int, column: str) -> np.random.Generator:
-    """The generator of one column of one draw."""
-    key = np.random.SeedSequence(entropy=draw, spawn_key=(zlib.crc32(b"population"), zlib.crc32(column.encode())))
-    return np.random.Generator(np.random.Philox(key))
+def stream(draw: int, column: str, network: int = 0) -> np.random.Generator:
+    """The generator of one column of one network of a draw."""
+    words = (zlib.crc32(b"population"), zlib.crc32(column.encode()), *((network,) if network else ()))
+    return np.random.Generator(np.random.Philox(np.random.SeedSequence(entropy=draw, spawn_key=words)))
 
 
 def rounded(values: Array) -> Array:
@@ -51,18 +51,27 @@ def rounded(values: Array) -> Array:
 
 @dataclass
 class Draw:
-    """Streams of one draw, and how far figures vary around their rows."""
+    """Streams of one network of a draw, and how far figures vary around their rows."""
 
     number: int
     variety: float
+    network: int = 0
+
+    def named(self, noun: str, number: int, digits: int) -> str:
+        """The name of a drawn row, which no other network has.
+
+        >>> Draw(0, 0.15).named("Firm", 3, 6), Draw(0, 0.15, network=2).named("Firm", 3, 6)
+        ('Firm 000003', 'Firm 2-000003')
+        """
+        return f"{noun} {f'{self.network}-' if self.network else ''}{number:0{digits}d}"
 
     def uniform(self, column: str, size: int) -> Array:
         """Numbers in [0, 1) of this column."""
-        return stream(self.number, column).random(size)
+        return stream(self.number, column, self.network).random(size)
 
     def normal(self, column: str, size: int) -> Array:
         """Standard normal numbers of this column."""
-        return stream(self.number, column).standard_normal(size)
+        return stream(self.number, column, self.network).standard_normal(size)
 
     def varied(self, column: str, size: int) -> Array:
         """Log-normal factors with mean one."""
@@ -163,7 +172,7 @@ def draw_firms(draw: Draw, shapes: Shapes, parameters: Parameters, *, count: int
             size[chosen] = shapes.size[rows].mean() * np.exp(spread * z[chosen] - spread * spread / 2.0)
             place = np.minimum((ndtr(rank[chosen]) * rows.sum()).astype(np.intp), rows.sum() - 1)
             shape[chosen] = np.flatnonzero(rows)[place]
-    names = [f"Firm {i + 1:06d}" for i in range(count)]
+    names = [draw.named("Firm", i + 1, 6) for i in range(count)]
     return Firms(names, shape, size / shapes.size[shape], size)
 
 

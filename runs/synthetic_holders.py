@@ -44,7 +44,7 @@ def draw_lenders(draw: Draw, tables: Tables, count: int, *, pinned: bool, target
     rows = [
         {
             **own[i % len(own)].model_dump(exclude={"assumed", "grade"}),
-            "name": f"Lender {i + 1:04d}",
+            "name": draw.named("Lender", i + 1, 4),
             "equity_ratio": float(np.clip(own[i % len(own)].equity_ratio * capital[i], LEAST, MOST).round(6)),
             "short_share": float(np.clip(own[i % len(own)].short_share * short[i], 0.0, MOST).round(6)),
             "source": f"drawn, shaped after {own[i % len(own)].name}",
@@ -128,7 +128,7 @@ def draw_lines(draw: Draw, tables: Tables, lenders: Holders, *, secured: Array, 
     )
     full = fullness(tables)
     return [
-        {"name": f"Line {i + 1:04d}", "provider": lenders.names[given[i]], "receiver": lenders.names[at],
+        {"name": draw.named("Line", i + 1, 4), "provider": lenders.names[given[i]], "receiver": lenders.names[at],
          "drawn": float(round(full[row.name] * row.advance * secured[at], 4)), "advance": row.advance,
          "rate": row.rate, "source": f"drawn, shaped after {row.name}"}
         for i, (row, at) in enumerate(zip(shapes, ranked.tolist(), strict=False)) if given[i] != at
@@ -157,7 +157,7 @@ def draw_buyers(
         {
             **row.model_dump(exclude={"assumed", "grade"}),
             **{name: float(values[j]) for name, values in amounts.items()},
-            "name": f"Buyer {kept + j + 1:04d}",
+            "name": draw.named("Buyer", kept + j + 1, 4),
             "required_return": float(np.clip(row.required_return * patience[j], LEAST, MOST).round(6)),
             "belief_decay": float(np.clip(row.belief_decay * belief[j], -MOST, 2.0 * MOST).round(6)),
             "repo_lender": repo[j % len(repo)] if row.repo_lender and repo else "",
