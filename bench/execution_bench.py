@@ -23,7 +23,8 @@ from nobid.model import cascade, system
 from nobid.model.system import ComputeCreditModel
 from nobid.runs import scenario
 
-ARMS = (("cohort", 64), ("cohort", 1), ("agent", 1))
+WIDTHS = (64, 128, 256)  # paths side by side
+ARMS = (*(("cohort", paths) for paths in WIDTHS), ("cohort", 1), ("agent", 1))
 
 
 def stepped(founding: Any, months: int, execution: Any, paths: int) -> float:
@@ -108,12 +109,15 @@ def clocked(clock: Clock) -> Iterator[None]:
             setattr(owner, name, original)
 
 
-def print_split(spent: dict[str, float], whole: float, path_months: int) -> None:
+def print_split(founding: Any, months: int, paths: int) -> None:
     """Phases with milliseconds per path-month and share of the whole, the cascade's own after those of the month."""
-    print("\nthe month, cohort, 64 paths (a phase without the phases it calls; · inside the cascade's rounds)\n")
+    clock = Clock()
+    with clocked(clock):
+        whole = stepped(founding, months, "cohort", paths)
+    print(f"\nthe month, cohort, {paths} paths (a phase without the phases it calls; · inside the cascade's rounds)\n")
     print("| phase | ms per path-month | share |\n|---|---:|---:|")
-    for label, seconds in [*spent.items(), ("the rest", whole - sum(spent.values()))]:
-        print(f"| {label} | {1e3 * seconds / path_months:.4f} | {seconds / whole:.1%} |")
+    for label, seconds in [*clock.spent.items(), ("the rest", whole - sum(clock.spent.values()))]:
+        print(f"| {label} | {1e3 * seconds / paths / months:.4f} | {seconds / whole:.1%} |")
 
 
 def main() -> None:
@@ -122,6 +126,7 @@ def main() -> None:
     parser.add_argument("--scenario", default="baseline")
     parser.add_argument("--months", type=int, default=60)
     parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--split", type=int, default=64, help="paths of the split by phase")
     asked = parser.parse_args()
     world = scenario(asked.scenario)
     print(f"{asked.scenario}, {asked.months} months, {asked.repeats} repeats in turn, CPU time of stepping alone")
@@ -130,13 +135,14 @@ def main() -> None:
     print("| execution | paths | ms per path-month, median | least | most |\n|---|---:|---:|---:|---:|")
     for (execution, paths), costs in found.items():
         print(f"| {execution} | {paths} | {median(costs):.3f} | {min(costs):.3f} | {max(costs):.3f} |")
-    cohort, agent = median(found["cohort", 64]), median(found["agent", 1])
-    print(f"\nagent by agent over cohort with 64 paths: {agent / cohort:.1f}")
-    print(f"cohort with 1 path over cohort with 64 paths: {median(found['cohort', 1]) / cohort:.1f}")
-    clock = Clock()
-    with clocked(clock):
-        whole = stepped(world.founding, asked.months, "cohort", 64)
-    print_split(clock.spent, whole, 64 * asked.months)
+    print()
+    for paths in WIDTHS:
+        cohort = median(found["cohort", paths])
+        print(f"agent by agent over cohort with {paths} paths: {median(found['agent', 1]) / cohort:.1f}")
+    print(
+        f"cohort with 1 path over cohort with 64 paths: {median(found['cohort', 1]) / median(found['cohort', 64]):.1f}"
+    )
+    print_split(world.founding, asked.months, asked.split)
 
 
 if __name__ == "__main__":

@@ -53,7 +53,7 @@ def measure(name: str, size: int, *, months: int, profile: bool, out: Any) -> No
     drawn = time.process_time()
     model = ComputeCreditModel(founding, seed=SEED, paths=(0,))
     built = time.process_time()
-    watch = cProfile.Profile() if profile else None
+    watch = cProfile.Profile(time.process_time) if profile else None
     for _ in range(months):
         watch.runcall(model.step) if watch else model.step()
     stepped = time.process_time()

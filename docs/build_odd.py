@@ -28,14 +28,18 @@ from nobid.model.accounts import CASH_ROWS, SECTORS
 from nobid.model.debt import site_price
 from nobid.model.parameters import Parameters, Section
 from nobid.model.system import ComputeCreditModel
-from nobid.model.tables import EDGE_TABLES, Market, World
+from nobid.model.tables import EDGE_TABLES, Market, Public, World
 from nobid.runs import scenario
 
 ODD = Path(__file__).resolve().parent / "odd.md"
 MARKED = re.compile(r"(<!-- generated: (?P<name>[a-z-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 Signs = np.ndarray[Any, np.dtype[np.bool_]]
-TABLES: tuple[type[Rows], ...] = (Borrower, Miner, NeoCloud, Lender, GPUBuyer, *EDGE_TABLES, World, Market)
-FLOWS_OF = ("everything", "ten-thousand-h100", "crypto-winter", "toy")  # scenarios whose flows are drawn in the matrix
+TABLES: tuple[type[Rows], ...] = (Borrower, Miner, NeoCloud, Lender, GPUBuyer, *EDGE_TABLES, World, Market, Public)
+FLOWS_OF = {  # scenarios, and what holds in them, whose flows are drawn in the matrix
+    "everything": "repo_facility + buyer_of_last_resort + vendor_buyback + lender_capital + "
+    "liquid_retrofit:subsidy=0.5",
+    **dict.fromkeys(("ten-thousand-h100", "crypto-winter", "toy"), "none"),
+}
 FLOW_PATHS, SEED = 12, 7
 SEEN = 1e-6  # USD million: a smaller flow of a month leaves no sign
 STOCKS_OF = "baseline"
@@ -200,8 +204,8 @@ def flows() -> tuple[Signs, Signs]:
     """Where money came in and went out in any month, (came or went, rows, sectors), and which rows had any payment."""
     seen = np.zeros((2, len(CASH_ROWS), len(SECTORS)), dtype=bool)
     paid = np.zeros(len(CASH_ROWS), dtype=bool)
-    for name in FLOWS_OF:
-        world = scenario(name)
+    for name, policy in FLOWS_OF.items():
+        world = scenario(name, policy=policy)
         m = ComputeCreditModel(world.founding, seed=SEED, paths=range(FLOW_PATHS))
         for _ in range(world.parameters.months):
             m.step()

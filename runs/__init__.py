@@ -5,25 +5,48 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from nobid.runs.comparing import compare
+    from nobid.runs.comparison import Comparison
     from nobid.runs.difference import Difference, diff
     from nobid.runs.errors import InputError
     from nobid.runs.run import Run
     from nobid.runs.scenarios import Scenario, scenario
-    from nobid.runs.simulation import Interrupted, simulate
+    from nobid.runs.simulation import Interrupted, resume, simulate
     from nobid.runs.stored_run import open_run
+    from nobid.runs.verification import Verified, verify
 
-__all__ = ["Difference", "InputError", "Interrupted", "Run", "Scenario", "diff", "open_run", "scenario", "simulate"]
+__all__ = [
+    "Comparison",
+    "Difference",
+    "InputError",
+    "Interrupted",
+    "Run",
+    "Scenario",
+    "Verified",
+    "compare",
+    "diff",
+    "open_run",
+    "resume",
+    "scenario",
+    "simulate",
+    "verify",
+]
 
 _HOME = {
+    "Comparison": "nobid.runs.comparison",
     "Difference": "nobid.runs.difference",
     "InputError": "nobid.runs.errors",
     "Interrupted": "nobid.runs.simulation",
     "Run": "nobid.runs.run",
     "Scenario": "nobid.runs.scenarios",
+    "Verified": "nobid.runs.verification",
+    "compare": "nobid.runs.comparing",
     "diff": "nobid.runs.difference",
     "open_run": "nobid.runs.stored_run",
+    "resume": "nobid.runs.simulation",
     "scenario": "nobid.runs.scenarios",
     "simulate": "nobid.runs.simulation",
+    "verify": "nobid.runs.verification",
 }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,7 +12,8 @@ import numpy as np
 import pyarrow as pa
 
 from nobid.model.outcome import Failure, ModelStopped
-from nobid.runs.block_tables import COUNTS, tables_of
+from nobid.runs.block_tables import COUNTS, by_path, tables_of
+from nobid.runs.census import cohorts, network_of
 from nobid.runs.months import month_label
 from nobid.runs.run import Order
 from nobid.runs.run_directory import Block
@@ -33,27 +34,55 @@ class BlockResult:
 
 
 def run_block(
-    order: Order, block: Block, *, keep_agents: bool, told: Callable[[int, float], None]
+    order: Order, block: Block, *, keep_agents: bool, told: Callable[[float, float], None]
 ) -> tuple[BlockResult, dict[str, pa.Table]]:
     """All months of the block have passed; a path that failed is a row of the result, and its tables end there.
 
-    `told` hears after every month how many have passed, and how many defaults there were so far.
+    `told` hears after every month how many have passed (on average over the block's paths, which are simulated network
+    by network), and how many defaults there were so far.
     """
-    result = BlockResult(block)
+    result, months, done = BlockResult(block), order.scenario.parameters.months, 0
+    parts = []
+    for paths in cohorts(order.scenario, block.paths):
+        mean = Passing(told, before=months * done / len(block.paths), share=len(paths) / len(block.paths))
+        parts.append(_cohort(order, paths, result, keep_agents=keep_agents, told=mean))
+        done += len(paths)
+    result.failures.sort(key=lambda row: int(row["path"]))
+    with timed(result.cpu_seconds, "store"):
+        return result, by_path(parts)
+
+
+@dataclass(frozen=True)
+class Passing:
+    """Tells the months of some of a block's paths as months of the block, on average over its paths."""
+
+    told: Callable[[float, float], None]
+    before: float
+    share: float
+
+    def __call__(self, months: int, defaults: float) -> None:
+        """So many months of these paths have passed."""
+        self.told(self.before + self.share * months, defaults)
+
+
+def _cohort(
+    order: Order, paths: Sequence[int], result: BlockResult, *, keep_agents: bool, told: Passing
+) -> dict[str, pa.Table]:
+    """All months of paths that live on one network have passed; their tables."""
     parameters = order.scenario.parameters
     with timed(result.cpu_seconds, "found"):
-        model = order.model(block.paths, keep_agents=keep_agents)
+        model = order.model(paths, keep_agents=keep_agents)
     try:
         failures = _months(model, result, parameters.months, told)
+        result.failures += [failure_row(one.path, one.month, one.message, start=parameters.start) for one in failures]
         with timed(result.cpu_seconds, "store"):
-            tables = tables_of(model, block.paths, start=parameters.start, failures=failures)
-        result.failures = [failure_row(one.path, one.month, one.message, start=parameters.start) for one in failures]
+            network = network_of(order.scenario, paths[0])
+            return tables_of(model, paths, start=parameters.start, failures=failures, network=network)
     finally:
         model.close()
-    return result, tables
 
 
-def _months(model: Any, result: BlockResult, months: int, told: Callable[[int, float], None]) -> list[Failure]:
+def _months(model: Any, result: BlockResult, months: int, told: Passing) -> list[Failure]:
     """Every month has passed, or none is left in which a path goes on; the paths that failed."""
     try:
         for month in range(months):
@@ -63,7 +92,7 @@ def _months(model: Any, result: BlockResult, months: int, told: Callable[[int, f
             told(month + 1, result.defaults)
     except ModelStopped as error:
         told_already = {failure.path for failure in model.failures}
-        stopped = [path for path in result.block.paths if path not in told_already]
+        stopped = [path for path in model.paths if path not in told_already]
         return [*model.failures, *(Failure(path, model.month, str(error)) for path in stopped)]
     return list(model.failures)
 

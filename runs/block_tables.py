@@ -73,8 +73,12 @@ class Model(Protocol):
         """Nothing of the model is kept alive by its framework."""
 
 
-def tables_of(model: Model, paths: Sequence[int], *, start: str, failures: Sequence[Failure]) -> dict[str, pa.Table]:
-    """The monthly, event, agent and outcome tables of these paths; a failed path's rows end where it failed."""
+def tables_of(
+    model: Model, paths: Sequence[int], *, start: str, failures: Sequence[Failure], network: int = 0
+) -> dict[str, pa.Table]:
+    """The monthly, event, agent and outcome tables of these paths of a network; a failed path's rows end where it
+    failed.
+    """
     months = [month_label(start, month) for month in range(model.month)]
     whole = _whole_months(model, paths, failures)
     tables = {
@@ -82,7 +86,7 @@ def tables_of(model: Model, paths: Sequence[int], *, start: str, failures: Seque
         "events": event_table(model.record.events, start),
         "facilities": facility_table(model, paths),
         "causes": cause_table(model.causes.record, start),
-        "outcomes": outcome_table(model, paths, whole, failures=failures),
+        "outcomes": outcome_table(model, paths, whole, failures=failures, network=network),
     }
     if model.record.agents:
         tables["agents"] = agent_table(model.record, paths, months, whole=whole)
@@ -174,19 +178,30 @@ def agent_table(record: Record, paths: Sequence[int], months: Sequence[str], *, 
 
 
 def outcome_table(
-    model: Model, paths: Sequence[int], whole: NDArray[np.int64], *, failures: Sequence[Failure]
+    model: Model, paths: Sequence[int], whole: NDArray[np.int64], *, failures: Sequence[Failure], network: int
 ) -> pa.Table:
-    """One row a path: months run, what defaulted and was lost in all, and why it failed where it did."""
+    """One row a path: its network, months run, what defaulted and was lost in all, and why it failed where it did."""
     reasons = {failure.path: failure.message for failure in failures}
-    columns: dict[str, Any] = {"path": np.asarray(paths, dtype=np.int64), "months": whole}
+    numbers = np.asarray(paths, dtype=np.int64)
+    columns: dict[str, Any] = {"path": numbers, "network": np.full_like(numbers, network), "months": whole}
     running = np.arange(model.month)[:, None] < whole[None, :]
     for name in FLOWS:
         flows = np.where(running, model.record.monthly[name][: model.month], 0.0)
         in_order = np.cumsum(flows, axis=0)  # month after month: the same bits for any number of paths
         columns[name] = in_order[-1] if model.month else np.zeros(len(paths))
     columns["failure"] = [reasons.get(path, "") for path in paths]
-    units = {"path": KEY_UNITS["path"], "months": "months", "failure": "reason, empty where the path ran to the end"}
+    units = {"path": KEY_UNITS["path"], "network": "number of the network on which the path lives", "months": "months"}
+    units["failure"] = "reason, empty where the path ran to the end"
     return table_with_units(columns, {**{name: model.record.units.get(name, "") for name in FLOWS}, **units})
+
+
+def by_path(parts: Sequence[Mapping[str, pa.Table]]) -> dict[str, pa.Table]:
+    """Tables of some paths each as tables of all of them, by path; the rows of a path stay in their order."""
+    if len(parts) == 1:
+        return {**parts[0]}
+    tables = {name: pa.concat_tables([part[name] for part in parts]) for name in parts[0]}
+    order = {name: np.argsort(table["path"].to_numpy(), kind="stable") for name, table in tables.items()}
+    return {name: table.take(order[name]).combine_chunks() for name, table in tables.items()}
 
 
 def table_with_units(columns: Mapping[str, Any], units: Mapping[str, str]) -> pa.Table:

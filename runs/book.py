@@ -198,8 +198,10 @@ class Book:
 def book(run: Run, positions: Sequence[Position]) -> Book:
     """What the positions lose over the finished paths, each and together.
 
-    Errors: InputError where the run finished no path or kept no table of facilities.
+    Errors: InputError where the run finished no path or kept no table of facilities, and for a position in a loan that
+    only one of several networks has.
     """
+    _stand_everywhere(run, positions)
     ended = finished(run)
     if not len(ended.paths):
         raise InputError(f"no path of this run was finished, so that a book has no risk to tell: {run.outcome}")
@@ -213,6 +215,19 @@ def book(run: Run, positions: Sequence[Position]) -> Book:
     return Book(run.scenario.name, positions, ended, sums.table(losses, tail=not missing), missing)
 
 
+def _stand_everywhere(run: Run, positions: Sequence[Position]) -> None:
+    """Every path has the loans of the positions."""
+    census = run.scenario.census
+    for one in positions:
+        for name in one.parts:
+            network = census.agents[census.loans[name].borrower].network
+            if network is not None:
+                raise InputError(
+                    f"{one.name}: {name} stands on network {network} only: hold loans of pinned firms, which stand on "
+                    "all networks, or set population.networks = 1."
+                )
+
+
 class _Sums:
     """Losses by path (P, positions and the whole), and sums of failures and spreads over paths."""
 
@@ -220,7 +235,7 @@ class _Sums:
         self._positions = positions
         rules = run.scenario.parameters
         self._years = float(annuity(rules.debt.base_rate, float(rules.months))) / MONTHS
-        self._held = {row.name: row.drawn or row.limit for row in run.scenario.founding.facilities}
+        self._held = {name: one.drawn or one.limit for name, one in run.scenario.census.loans.items()}
         self.losses: list[Array] = []
         units = len(positions) + 1
         self._failed, self._fair, self._charged = (RatioSums(units) for _ in range(3))

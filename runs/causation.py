@@ -20,11 +20,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from nobid.model.cause_record import Cause
-from nobid.model.contagion import DEFAULT, STATES, Contagion
+from nobid.model.contagion import DEFAULT, STATES, Contagion, adds
 from nobid.runs.errors import InputError
 from nobid.runs.estimate import Estimate, mean_over_paths, ratio_over_paths
 from nobid.runs.months import month_index, month_label
-from nobid.runs.path_causes import QUARTER, PathCauses, adds, path_causes
+from nobid.runs.path_causes import QUARTER, PathCauses, path_causes
 
 if TYPE_CHECKING:
     from nobid.runs.run import Run
@@ -93,7 +93,7 @@ def _grouped(table: pa.Table, start: str) -> Iterator[tuple[int, list[Cause]]]:
 
 def buyers_of(run: Run) -> frozenset[str]:
     """The names of the GPU buyers, whose failures are no part of contagion."""
-    return frozenset(row.name for row in run.scenario.founding.buyers)
+    return run.scenario.census.buyers()
 
 
 @dataclass(frozen=True)
@@ -220,8 +220,7 @@ def causation(run: Run) -> Causation:
     found = {path: PathCauses(path) for path in run.paths if path not in bad}
     outside = buyers_of(run)
     for path, rows in _causes_by_path(run, [*found]):
-        found[path] = path_causes(path, Contagion(rows), outside)
-    founding = run.scenario.founding
-    kinds = {row.name: row.kind for row in founding.borrowers} | {row.name: "lender" for row in founding.lenders}
+        found[path] = path_causes(path, Contagion(rows, outside))
+    kinds = run.scenario.census.kinds()
     ordered = tuple(found[path] for path in sorted(found))
     return Causation(run.scenario.name, run.scenario.parameters.start, kinds, ordered, tuple(sorted(bad)))

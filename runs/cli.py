@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,8 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nobid.runs.cli_ensemble import Mixed, OnCluster, Quiet, Workers, ensemble
+from nobid.runs.cli_policies import policies
 from nobid.runs.cli_replay import replay
-from nobid.runs.cli_results import results
+from nobid.runs.cli_results import BookFile, positions, results
 from nobid.runs.terminal import (
     DONE,
     STOPPED,
@@ -26,8 +28,13 @@ from nobid.runs.terminal import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from nobid.runs.book import Position
     from nobid.runs.run import Order, Run
     from nobid.runs.summary import Summary
+
+PATHS_NEXT = 64  # what a run of one path is sent on to
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -48,6 +55,10 @@ class Execution(StrEnum):
 
 ForkOf = Annotated[
     Path | None, typer.Option("--from", metavar="RUN", help="Fork this run: its scenario, paths and luck.")
+]
+PolicyWords = Annotated[
+    str | None,
+    typer.Option(metavar='"NAME:KEY=VALUE + NAME"', help="Policies that hold, several joined by + (nobid policies)."),
 ]
 ForkMonth = Annotated[
     str | None, typer.Option(metavar="YYYY-MM", help="With --from: the month from which --set holds.")
@@ -70,6 +81,7 @@ def run(  # noqa: PLR0917  typer reads the options from the arguments
     seed: Annotated[int | None, typer.Option(help="Seed of all draws (7 where nothing is said).")] = None,
     months: Annotated[int | None, typer.Option(help="Length of the run, in months.")] = None,
     settings: Settings = None,
+    policy: PolicyWords = None,
     start_from: ForkOf = None,
     month: ForkMonth = None,
     out: Annotated[Path | None, typer.Option(help="Run directory (else out/SCENARIO-SEED-HASH).")] = None,
@@ -79,6 +91,7 @@ def run(  # noqa: PLR0917  typer reads the options from the arguments
     keep: Keep = None,
     cluster: OnCluster = None,
     cluster_mixed: Mixed = False,
+    book: BookFile = None,
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
@@ -90,12 +103,15 @@ def run(  # noqa: PLR0917  typer reads the options from the arguments
     with telling():
         asked: dict[str, Any] = {"paths": paths, "path": path, "seed": seed, "start_from": start_from, "month": month}
         spread = {"workers": workers, "shard": shard, "keep": keep or (), "cluster": cluster, "mixed": cluster_mixed}
-        asked |= {"months": months, "set": settings, "execution": execution.value, **spread}
-        close(_run(name, out, quiet=quiet, **asked), name or "baseline", quiet=quiet, as_json=as_json)
+        asked |= {"months": months, "set": settings, "policy": policy, "execution": execution.value, **spread}
+        held: list[Position] = []
+        close(_run(name, out, book, held, quiet=quiet, **asked), quiet=quiet, as_json=as_json, held=held)
 
 
-def _run(name: str | None, out: Path | None, *, quiet: bool, **asked: Any) -> Run:
-    """The run, written to `out` or to the folder named after it."""
+def _run(
+    name: str | None, out: Path | None, book: Path | None, held: list[Position], *, quiet: bool, **asked: Any
+) -> Run:
+    """The run, written to `out` or to the folder named after it; before it begins, `held` is what the book holds."""
     from nobid.runs.errors import InputError
     from nobid.runs.simulation import default_out, simulate
 
@@ -103,29 +119,37 @@ def _run(name: str | None, out: Path | None, *, quiet: bool, **asked: Any) -> Ru
         raise InputError("--paths and --path: give one of them; --path K runs that path alone.")
 
     def folder(order: Order) -> Path:
+        held.extend(positions(book, order.scenario))
         return out or default_out(order.scenario, order.seed, asked["path"])
 
     with progress_bar(name or str(asked["start_from"] or "baseline"), show=not quiet) as progress:
         return simulate(name, out=folder, progress=progress, argv=sys.argv[1:], **asked)
 
 
-def close(found: Run, name: str, *, quiet: bool, as_json: bool) -> None:
-    """The closing table is printed, and where the run lies, and what to type next; it exits with the run's code."""
+def close(found: Run, *, quiet: bool, as_json: bool, held: Sequence[Position] = ()) -> None:
+    """The table, positions `held`, where the run lies and what to type next are printed; the exit is the run's."""
+    from nobid.runs.book import book
+    from nobid.runs.cli_replay import plain
     from nobid.runs.errors import InputError
+    from nobid.runs.risk_blocks import book_block
     from nobid.runs.run_record import Stored
 
     if found.out is not None and not Stored(found.out).paths():
         raise InputError(found.outcome)
     summary = found.summary()
     table, words = console(error=as_json), console(error=as_json)
+    told = book(found, held) if held and found.by_month.paths else None
+    if told is not None:
+        summary = replace(summary, blocks=(*summary.blocks, book_block(told)))
     if not quiet:
         print_summary(summary, table)
     words.print(f"wrote {found.out}/", soft_wrap=True)
     if not quiet:
-        for command in next_commands(found, name):
+        for command in next_commands(found):
             words.print(f"next: {command}", soft_wrap=True)
     if as_json:
-        typer.echo(json.dumps(_as_json(found, summary), indent=2, ensure_ascii=False))
+        figures = _as_json(found, summary) | ({} if told is None else {"book": plain(told.as_dict())})
+        typer.echo(json.dumps(figures, indent=2, ensure_ascii=False))
     raise typer.Exit(STOPPED if found.failures else DONE)
 
 
@@ -148,19 +172,20 @@ def _as_json(found: Run, summary: Summary) -> dict[str, Any]:
     }
 
 
-def next_commands(found: Run, name: str) -> list[str]:
-    """Two commands that a person would type next; both exist."""
+def next_commands(found: Run) -> list[str]:
+    """Two commands that a person would type next, with all that the run's own command said about the world."""
+    from nobid.runs.again import in_full, on_path, with_paths
     from nobid.runs.fork import fork_record
 
     fork = fork_record(found.scenario)
     if fork is not None:
         return [f"nobid diff {fork['parent']} {found.out}", f"nobid collateral {found.out} --month {fork['month']}"]
     told = found.knows_causes and found.systemic().defaults
-    then = f"nobid explain {found.out}" if told else f"nobid scenarios {name} --full"
+    then = f"nobid explain {found.out}" if told else in_full(found)
     if len(found.paths) == 1:
-        return [f"nobid run {name} --seed {found.seed} --paths 64", then]
+        return [with_paths(found, PATHS_NEXT), then]
     worst = found.outcomes.sort_values(["debt_defaulted", "path"], ascending=[False, True])["path"].iloc[0]
-    return [f"nobid run {name} --seed {found.seed} --path {worst}", then]
+    return [on_path(found, int(worst)), then]
 
 
 @app.command(epilog="Example: nobid scenarios mispriced --full > mine.toml")
@@ -215,6 +240,7 @@ def parameters(
 
 app.add_typer(replay)
 app.add_typer(results)
+app.add_typer(policies)
 app.add_typer(ensemble)
 
 

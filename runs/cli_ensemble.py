@@ -8,11 +8,11 @@ from typing import Annotated
 
 import typer
 
+from nobid.runs.cli_results import BookFile, RunFolder, positions
 from nobid.runs.terminal import DONE, STOPPED, AsJson, print_rows, progress_bar, telling
 
 ensemble = typer.Typer()  # its verbs stand beside those of cli.py
 
-RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="A run directory, such as out/toy-7-HASH.")]
 Workers = Annotated[int, typer.Option(help="Processes of this machine: the same bits, sooner.")]
 OnCluster = Annotated[
     str | None,
@@ -28,6 +28,7 @@ def resume(  # noqa: PLR0917  typer reads the options from the arguments
     workers: Workers = 1,
     cluster: OnCluster = None,
     cluster_mixed: Mixed = False,
+    book: BookFile = None,
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
@@ -35,11 +36,13 @@ def resume(  # noqa: PLR0917  typer reads the options from the arguments
     with telling():
         from nobid.runs.cli import close
         from nobid.runs.simulation import resume as resumed
+        from nobid.runs.stored_run import open_run
 
+        held = positions(book, open_run(run).scenario) if book else []
         with progress_bar(str(run), show=not quiet) as progress:
             spread = {"workers": workers, "cluster": cluster, "mixed": cluster_mixed}
             found = resumed(run, progress=progress, **spread)  # type: ignore[arg-type]
-        close(found, found.scenario.name, quiet=quiet, as_json=as_json)
+        close(found, quiet=quiet, as_json=as_json, held=held)
 
 
 @ensemble.command(epilog="Example: nobid verify out/a --paths 4   ·   out/a: nobid run toy --paths 64 --out out/a")
@@ -51,7 +54,7 @@ def verify(
 ) -> None:
     """Simulate some finished paths again, chosen at random, and compare them with what is stored, bit by bit."""
     with telling():
-        from nobid.runs.verify import verify as verified
+        from nobid.runs.verification import verify as verified
 
         found = verified(run, paths, seed=seed)
         told = {"same": found.same, "seed": found.seed, "caution": found.caution}
@@ -61,14 +64,14 @@ def verify(
 
 
 @ensemble.command(epilog="Example: nobid show out/a   ·   out/a: nobid run toy --paths 64 --out out/a")
-def show(run: RunFolder, as_json: AsJson = False) -> None:
+def show(run: RunFolder, book: BookFile = None, as_json: AsJson = False) -> None:
     """Print the closing tables of a run again, from what is stored."""
     with telling():
         from nobid.runs.cli import close
         from nobid.runs.folders import as_it_stands
 
         found = as_it_stands(run)
-        close(found, found.scenario.name, quiet=False, as_json=as_json)
+        close(found, quiet=False, as_json=as_json, held=positions(book, found.scenario))
 
 
 @ensemble.command(epilog="Example: nobid runs   ·   nobid runs out")

@@ -12,8 +12,9 @@ import typer
 from nobid.runs.terminal import AsJson, console, telling
 
 if TYPE_CHECKING:
-    from nobid.runs.book import Book
+    from nobid.runs.book import Book, Position
     from nobid.runs.run import Run
+    from nobid.runs.scenarios import Scenario
 
 results = typer.Typer()  # its verbs stand beside those of cli.py
 
@@ -80,6 +81,13 @@ def risk(run: RunFolder, book: BookFile = None, as_json: AsJson = False) -> None
 
 def book_of(run: Run, file: Path) -> Book:
     """The positions of the file on the run."""
-    from nobid.runs.book import book, read_book
+    from nobid.runs.book import book
 
-    return book(run, read_book(file, run.scenario.founding))
+    return book(run, positions(file, run.scenario))
+
+
+def positions(file: Path | None, world: Scenario) -> list[Position]:
+    """What the file holds of the world's loans; nothing where there is no file."""
+    from nobid.runs.book import read_book
+
+    return [] if file is None else read_book(file, world.founding)

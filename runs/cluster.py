@@ -12,12 +12,13 @@ from nobid.runs.block_run import BlockResult
 from nobid.runs.errors import InputError
 from nobid.runs.run import Order
 from nobid.runs.run_directory import Block
-from nobid.runs.run_record import differences, made_by
+from nobid.runs.run_record import differences, made_by, package_version
 from nobid.runs.workers import Runner, packed, stored_block, unpacked
 
 try:
-    from distributed import Client, KilledWorker, LocalCluster, WorkerPlugin
+    from distributed import Client, KilledWorker, LocalCluster, WorkerPlugin, rpc
     from distributed.comm import CommClosedError
+    from distributed.utils import LoopRunner, sync
 except ImportError as missing:
     raise InputError(f"cluster: needs Dask ({missing}): pip install 'nobid[cluster]'.") from missing
 
@@ -25,6 +26,7 @@ LOCAL: Final = "local:"
 PATIENCE: Final = 30.0  # seconds to wait for a scheduler, and for its first worker
 IN_STORE: Final = 2  # blocks with the scheduler for each thread of a worker: none of them waits for the next
 ALSO: Final = ("pyarrow",)  # writes the workers' parts
+NO_ANSWER: Final = (OSError, TimeoutError, ValueError, MemoryError)  # the last: what came were no words of Dask's
 LOST: Final = (CancelledError, CommClosedError, OSError, TimeoutError)
 
 
@@ -96,13 +98,37 @@ def _client(address: str, opening: ExitStack) -> Client:
         asked = {"n_workers": int(number), "threads_per_worker": 1, "processes": True, "dashboard_address": None}
         return Client(opening.enter_context(LocalCluster(**asked)))
     try:
+        _answers(address)
         return Client(address, timeout=PATIENCE)
-    except (OSError, TimeoutError, ValueError) as error:
+    except NO_ANSWER as error:
         raise InputError(f"cluster = {address}: no Dask scheduler answers there (tcp://HOST:PORT, local:N).") from error
 
 
+def _answers(address: str) -> None:
+    """A scheduler has answered in time; TimeoutError or OSError where none does (a client would wait for ever)."""
+    runner = LoopRunner()
+    runner.start()
+    try:
+        sync(runner.loop, _asked, address, callback_timeout=PATIENCE)
+    finally:
+        runner.stop()
+
+
+async def _asked(address: str) -> None:
+    async with rpc(address, timeout=PATIENCE) as scheduler:
+        await scheduler.identity()
+
+
 def _makers(client: Client, address: str) -> dict[str, dict[str, Any]]:
-    """What every worker is made by; InputError where there is none, or one without nobid."""
+    """What every worker is made by; InputError where there is none, one without nobid, or an unlike scheduler."""
+    try:
+        there, here = client.run_on_scheduler(package_version), package_version()
+    except ImportError as error:
+        raise InputError(
+            f"cluster = {address}: the scheduler has not this nobid ({error}): install it there."
+        ) from error
+    if there != here:
+        raise InputError(f"cluster = {address}: its scheduler has nobid {there}, this is {here}: take one of them.")
     try:
         client.wait_for_workers(1, timeout=PATIENCE)
         found: dict[str, dict[str, Any]] = client.run(made_by)
@@ -141,5 +167,5 @@ def work(name: str, block: Block, keep_agents: bool) -> BlockResult:
     return result
 
 
-def _silent(months: int, defaults: float) -> None:
+def _silent(months: float, defaults: float) -> None:
     """A cluster's progress is told block by block."""

@@ -67,7 +67,6 @@ class Difference:
 
     def as_dict(self) -> dict[str, Any]:
         """The same for machines: plain values by name."""
-        first = self.first
         return {
             "a": _named(self.a),
             "b": _named(self.b),
@@ -75,7 +74,7 @@ class Difference:
             "settings": [{"key": one.key, "a": one.a, "b": one.b} for one in self.settings],
             "remarks": list(self.remarks),
             "paths_apart": int(self.paths["parts"].sum()),
-            "first": first,
+            "first": self.first,
             "paths": [_plain(row) for _, row in self.paths.iterrows()],
             "results": self.summary().numbers,
         }
@@ -163,20 +162,18 @@ def _row(path: int, a: tuple[pd.DataFrame, pd.DataFrame], b: tuple[pd.DataFrame,
 
 def _first_event(a: pd.DataFrame, b: pd.DataFrame) -> dict[str, Any]:
     """The first event that one run has and the other has not, or has with another amount."""
-    none = {**dict.fromkeys(WHAT), "round": np.nan, "amount_a": np.nan, "amount_b": np.nan}
-    columns = [*WHAT, "amount"]
     both = min(len(a), len(b))
     same = np.ones(both, dtype=np.bool_)
-    for name in columns:
+    for name in [*WHAT, "amount"]:
         same &= a[name].to_numpy()[:both] == b[name].to_numpy()[:both]
     at = both if same.all() else int(np.argmin(same))
     left, right = a.iloc[at:], b.iloc[at:]
     if left.empty and right.empty:
-        return none
+        return {**dict.fromkeys(WHAT), "round": np.nan, "amount_a": np.nan, "amount_b": np.nan}
     event = _earlier(left, right)
     what = {name: event[name] for name in WHAT}
-    amounts = [_amount(rows, what) for rows in (left, right)]
-    return {**none, **what, "round": float(event["round"]), "amount_a": amounts[0], "amount_b": amounts[1]}
+    amounts = {"amount_a": _amount(left, what), "amount_b": _amount(right, what)}
+    return {**what, "round": float(event["round"]), **amounts}
 
 
 def _earlier(left: pd.DataFrame, right: pd.DataFrame) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from nobid.runs.causation import paths_in_words
+from nobid.runs.census import network_of
 from nobid.runs.errors import InputError
 from nobid.runs.scenario_files import did_you_mean
 from nobid.runs.summary_blocks import Block
@@ -84,15 +85,25 @@ def explain(
         return explain_system(run, path, twins=bool(twins), progress=progress)
     from nobid.runs.explain_agent import explain_agent
 
-    return explain_agent(run, known_agent(run, agent), path, twins=twins is not False)
+    name = known_agent(run, agent)
+    lived = stands_on(run, name)
+    if path is not None and path not in lived:
+        raise InputError(f"path = {path}: {name} is not on its network, but on {paths_in_words(lived)}.")
+    return explain_agent(run, name, path, twins=twins is not False)
+
+
+def stands_on(run: Run, agent: str) -> tuple[int, ...]:
+    """The run's paths on whose network the agent stands; InputError where it stands on none of them."""
+    network = run.scenario.census.agents[agent].network
+    found = tuple(path for path in run.paths if network in (None, network_of(run.scenario, path)))
+    if not found:
+        raise InputError(f"{agent} stands on network {network}, on which this run has no path.")
+    return found
 
 
 def known_agent(run: Run, called: str) -> str:
     """The agent's name, whether name or ticker was given, in capitals or not; InputError with the nearest name."""
-    founding = run.scenario.founding
-    names: dict[str, str] = {row.name: row.name for row in founding.borrowers}
-    names |= {row.name: row.name for row in founding.lenders} | {row.name: row.name for row in founding.buyers}
-    names |= {row.ticker: row.name for row in founding.borrowers if row.ticker and row.ticker not in names}
+    names = run.scenario.census.called
     lower = {name.lower(): agent for name, agent in names.items()}
     if called in names:
         return names[called]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from nobid.model.contagion import Node
+from nobid.model.contagion import Contagion, Node, by_agent
 from nobid.runs.causation import buyers_of
-from nobid.runs.explain import Explanation
+from nobid.runs.explain import Explanation, stands_on
 from nobid.runs.explain_chain import askers, behind_in_words, chain, drains_at
 from nobid.runs.explain_close import closeness, closest
 from nobid.runs.explain_text import (
@@ -21,7 +21,6 @@ from nobid.runs.explain_text import (
     months_between,
     percent,
 )
-from nobid.runs.path_causes import walked
 from nobid.runs.path_story import TRIFLE, PathStory, lines_to, lost_on, story_of
 from nobid.runs.summary_blocks import Block
 from nobid.runs.twin_world import CHANNELS, safe, twin, without
@@ -38,22 +37,23 @@ SPREAD_UP_TO: Final = 1_000  # paths: above, an answer about one agent would wai
 def explain_agent(run: Run, agent: str, path: int | None, *, twins: bool) -> Explanation:
     """The agent's story on one path."""
     fails = failing_paths(run, agent)
-    number = path if path is not None else median_path(run, fails)
+    lived = stands_on(run, agent)
+    number = path if path is not None else median_path(run, fails, lived)
     story = story_of(run, number)
     default = story.default_of(agent)
     head = f"{agent} · {run.scenario.name} · path {number} · seed {run.seed}"
-    parts: list[str | Block] = [_which_path(run, agent, fails, number=number, named=path is not None)]
+    parts: list[str | Block] = [_which_path(run, agent, fails, number=number, named=path is not None, of=len(lived))]
     if (default is None) != (number not in fails):
         parts.append("The stored run was made by other rules of nobid than these: on this path the two disagree.")
     data: dict[str, Any] = {"agent": agent, "path": number, "fails_on": len(fails), "paths": len(run.paths)}
     node = default or closest(story, agent)
-    parts += [*(failure(story, default) if default else closeness(story, agent, node))]
+    parts += failure(story, default) if default else closeness(story, agent, node)
     if node is not None:
-        parts += [*why(story, node, data)]
+        parts += why(story, node, data)
     if default is not None:
         parts += [*owed(story, default, data), *followed(run, story, default, data=data)]
     if twins:
-        parts += [*but_for(run, story, agent, node=node, data=data)]
+        parts += but_for(run, story, agent, node=node, data=data)
     data["failed"] = None if default is None else {"month": story.month(default.month), "round": default.when[1]}
     return Explanation(head, tuple(parts), data)
 
@@ -65,21 +65,21 @@ def failing_paths(run: Run, agent: str) -> dict[int, str]:
     return {int(path): str(month) for path, month in zip(mine["path"], mine["month"], strict=True)}
 
 
-def median_path(run: Run, fails: Mapping[int, str]) -> int:
-    """The path on which it fails at the median date; the run's worst path where it never fails."""
+def median_path(run: Run, fails: Mapping[int, str], lived: Sequence[int]) -> int:
+    """The path on which it fails at the median date; the worst path on which it `lived` where it never fails."""
     if fails:
         ranked = sorted(fails, key=lambda path: (fails[path], path))
         return ranked[(len(ranked) - 1) // 2]
-    whole = run.outcomes[run.outcomes["failure"] == ""]
+    whole = run.outcomes[(run.outcomes["failure"] == "") & run.outcomes["path"].isin(lived)]
     ranked_rows = whole.sort_values(["debt_defaulted", "path"], ascending=[False, True])
-    return int(ranked_rows["path"].iloc[0]) if len(ranked_rows) else run.paths[0]
+    return int(ranked_rows["path"].iloc[0]) if len(ranked_rows) else lived[0]
 
 
-def _which_path(run: Run, agent: str, fails: Mapping[int, str], *, number: int, named: bool) -> str:
-    paths = len(run.paths)
-    if paths == 1:
+def _which_path(run: Run, agent: str, fails: Mapping[int, str], *, number: int, named: bool, of: int) -> str:
+    if len(run.paths) == 1:
         return f"The run has one path, number {number}."
-    often = f"{agent} fails on {len(fails) or 'none'} of the run's {paths} paths"
+    those = "" if of == len(run.paths) else " on whose network it stands"
+    often = f"{agent} fails on {len(fails) or 'none'} of the run's {of} paths{those}"
     if named:
         return f"{often}; this is path {number}, as asked."
     if fails:
@@ -90,11 +90,11 @@ def _which_path(run: Run, agent: str, fails: Mapping[int, str], *, number: int, 
 def failure(story: PathStory, default: Node) -> Iterator[str | Block]:
     """When it failed, owing what."""
     event = next(one for one in story.events_of("default", source=default.agent) if one.month == default.month)
-    when = moment(story, default)
-    if kind_of(story, default.agent) == "buyer":
+    when, kind = moment(story, default), kind_of(story, default.agent)
+    if kind == "buyer":
         worth = f": they were worth {money(event.amount)} a month" if event.amount > TRIFLE else ""
         yield f"It failed on its contracts in {when}{worth}."
-    elif kind_of(story, default.agent) == "lender":
+    elif kind == "lender":
         equity = story.months["equity"][default.month][story.edges.lender_names.index(default.agent)]
         gone = "its capital was used up" if equity < 0.0 else "it could not pay the funding asked back"
         yield f"It failed in {when}: {gone}. It owed its funders {money(event.amount)}."
@@ -104,9 +104,9 @@ def failure(story: PathStory, default: Node) -> Iterator[str | Block]:
 
 def kind_of(story: PathStory, agent: str) -> str:
     """Miner, neocloud, lender or buyer."""
-    known = dict(zip(story.names, story.kinds, strict=True))[agent]
     if agent in story.edges.lender_names:
         return "lender"
+    known = story.kinds[story.names.index(agent)]
     return known if known in {"miner", "neocloud"} else "buyer"
 
 
@@ -116,7 +116,7 @@ def why(story: PathStory, node: Node, data: dict[str, Any]) -> Iterator[str | Bl
     kind = kind_of(story, node.agent)
     data["drains"] = [{"item": via, "usd_m": amount, "share": weight} for via, amount, weight in drains]
     shown = [row for row in drains if row[2] >= TOLD] or drains[:1]
-    rows = [(DRAINS.get(via, via), *_amount(via, amount), percent(weight)) for via, amount, weight in shown]
+    rows = [(DRAINS.get(via, via), _amount(via, amount), percent(weight)) for via, amount, weight in shown]
     heading = {"lender": "what took its capital, since the start", "buyer": "why"}.get(
         kind, "what drained it by then (a drain fades by 15 % a month)"
     )
@@ -132,8 +132,8 @@ def why(story: PathStory, node: Node, data: dict[str, Any]) -> Iterator[str | Bl
     yield from data["chain"]
 
 
-def _amount(via: str, amount: float) -> tuple[str]:
-    return ("–" if via in {"hazard", "scripted"} else money(amount),)
+def _amount(via: str, amount: float) -> str:
+    return "–" if via in {"hazard", "scripted"} else money(amount)
 
 
 def asked_by_whom(story: PathStory, node: Node, items: list[str]) -> Iterator[str]:
@@ -141,12 +141,11 @@ def asked_by_whom(story: PathStory, node: Node, items: list[str]) -> Iterator[st
     for via in items:
         asked = askers(story, node, via)
         amounts = {name: amount for name, amount in asked.items() if amount > 0.0}
+        words = DRAINS.get(via, via).capitalize()
         if amounts:
-            words = DRAINS[via]
-            when = story.month(node.month)
-            yield f"{words[0].upper()}{words[1:]} in {when} came from {amounts_in_words(amounts, 4)}."
+            yield f"{words} in {story.month(node.month)} came from {amounts_in_words(amounts, 4)}."
         elif asked:
-            yield f"{DRAINS[via].capitalize()} came from {listed([*asked])}."
+            yield f"{words} came from {listed([*asked])}."
 
 
 def owed(story: PathStory, default: Node, data: dict[str, Any]) -> Iterator[str | Block]:
@@ -155,9 +154,8 @@ def owed(story: PathStory, default: Node, data: dict[str, Any]) -> Iterator[str 
     if kind == "buyer":
         yield _contracts(story, default)
         return
-    before = lines_to(story, default.agent, month)
-    if kind != "lender":
-        before = story.by_lender(story.months["drawn"][month], default.agent)
+    drawn = story.months["drawn"][month]
+    before = lines_to(story, default.agent, month) if kind == "lender" else story.by_lender(drawn, default.agent)
     lost = lost_on(story, default.agent)
     names = [*before, *(name for name in lost if name not in before)]
     data["owed"] = [{"to": name, "usd_m": before.get(name, 0.0), "lost_usd_m": lost.get(name, 0.0)} for name in names]
@@ -193,20 +191,16 @@ def _lost(amount: float) -> str:
 def _others(names: list[str], before: Mapping[str, float], lost: Mapping[str, float]) -> list[tuple[str, str, str]]:
     if not names:
         return []
-    sums = (sum(each.get(name, 0.0) for name in names) for each in (before, lost))
-    owed_sum, lost_sum = sums
+    owed_sum, lost_sum = (sum(each.get(name, 0.0) for name in names) for each in (before, lost))
     return [(f"{len(names)} others", money(owed_sum), _lost(lost_sum))]
 
 
 def followed(run: Run, story: PathStory, default: Node, *, data: dict[str, Any]) -> Iterator[str | Block]:
     """Whose failures passed through it, on this path and over all."""
-    outside = buyers_of(run) - {default.agent}
+    contagion = Contagion(story.rows, buyers_of(run) - {default.agent})
     shares: dict[str, float] = {}
-    for other in story.contagion.defaults:
-        if other.agent in buyers_of(run) | {default.agent}:
-            continue
-        _, passed = walked(story.contagion, other, outside)
-        share = sum(weight for (agent, _), weight in passed.items() if agent == default.agent)
+    for other in contagion.defaults:
+        share = by_agent(contagion.walk(other)[1]).get(default.agent, 0.0)
         if share >= TOLD:
             shares[f"{other.agent} in {moment(story, other)}"] = share
     data["spread"] = sum(shares.values())
@@ -262,9 +256,7 @@ def agents_behind(story: PathStory, node: Node | None) -> list[str]:
     """The largest agents through which the state came, at least 1 % each."""
     if node is None:
         return []
-    total: dict[str, float] = {}
-    for (agent, _), share in walked(story.contagion, node, frozenset())[1].items():
-        total[agent] = total.get(agent, 0.0) + share
+    total = by_agent(story.contagion.walk(node)[1])
     ranked = sorted(total, key=lambda agent: (-total[agent], agent))
     return [agent for agent in ranked[:MADE_SAFE] if total[agent] >= TOLD]
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from nobid.model.cause_record import Cause
-from nobid.model.contagion import Node
+from nobid.model.contagion import Node, instant
 from nobid.runs.explain_text import (
     DRAINS,
     MOST,
@@ -33,15 +32,10 @@ REASONS_OF: Final[dict[str, tuple[str, ...]]] = {
 }
 
 
-def rows_at(story: PathStory, node: Node) -> list[Cause]:
-    """The causes recorded for this state at this instant."""
-    rows = story.causes_of(node.agent, node.state)
-    return [row for row in rows if (row.month, row.round, row.moment) == node.when]
-
-
 def drains_at(story: PathStory, node: Node) -> list[tuple[str, float, float]]:
     """(item, USD million, share) that brought the state about, the largest first."""
-    return drains_of((row.via, row.amount, row.weight) for row in rows_at(story, node))
+    rows = story.causes_of(node.agent, node.state)
+    return drains_of((row.via, row.amount, row.weight) for row in rows if instant(row) == node.when)
 
 
 def askers(story: PathStory, node: Node, via: str) -> dict[str, float]:
@@ -103,10 +97,8 @@ def chain(story: PathStory, node: Node, *, link: int = 0, seen: set[Node] | None
     told = {node} if seen is None else seen
     if link >= len(LINKS):
         return
-    mine = [(cause, weight) for cause, _, weight, _ in behind(node, story)
-            if not cause.is_root and weight >= LEAST[link]]  # fmt: skip
-    mine = [(cause, weight) for cause, weight in mine if cause not in told and cause in story.contagion.causes]
-    for cause, _ in mine[: LINKS[link]]:
+    large = [cause for cause, _, weight, _ in behind(node, story) if not cause.is_root and weight >= LEAST[link]]
+    for cause in [cause for cause in large if cause not in told][: LINKS[link]]:
         told.add(cause)
         yield state_sentence(story, cause)
         yield from chain(story, cause, link=link + 1, seen=told)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
-from nobid.model.contagion import Node
+from nobid.model.contagion import Node, instant
 from nobid.runs.explain_text import moment, money
 from nobid.runs.path_story import PathStory, least
 from nobid.runs.summary_blocks import Block
@@ -17,7 +18,7 @@ def closest(story: PathStory, agent: str) -> Node | None:
     states = [node for node in story.contagion.nodes if node.agent == agent]
     needed: dict[Node, float] = dict.fromkeys(states, 0.0)
     for row in story.rows:
-        node = Node((row.month, row.round, row.moment), row.effect, row.state)
+        node = Node(instant(row), row.effect, row.state)
         if node in needed:
             needed[node] += row.amount
     return max(states, key=lambda node: (needed[node], node), default=None)
@@ -28,7 +29,7 @@ def closeness(story: PathStory, agent: str, node: Node | None) -> Iterator[str |
     yield "It did not fail on this path."
     if agent in story.edges.lender_names:
         yield from _lender(story, agent)
-    elif agent in [row.name for row in story.edges.borrowers]:
+    elif agent in story.borrowers:
         yield from _borrower(story, agent)
     if node is not None:
         doing = {
@@ -47,22 +48,13 @@ def _borrower(story: PathStory, agent: str) -> Iterator[str | Block]:
     mine = story.facilities(agent)
     if mine:
         every = np.array(story.months["coverage"])[:, mine]
-        lowest = np.where(
-            np.isnan(every).all(axis=1), np.nan, np.nanmin(np.where(np.isnan(every), np.inf, every), axis=1)
-        )
-        thin = least(lowest)
+        thin = least(np.where(np.isnan(every), np.inf, every).min(axis=1))
         if thin is not None:
             rows.append(("lowest coverage of a loan (income / debt service)", f"{thin[1]:.2f}", story.month(thin[0])))
     rows += [
-        _counted(story, "months in which it had to sell", [row.month for row in story.causes_of(agent, "forced sale")]),
-        _counted(
-            story, "months with a margin call", [one.month for one in story.events_of("margin call", target=agent)]
-        ),
-        _counted(
-            story,
-            "months with maturing debt due in cash",
-            [one.month for one in story.events_of("maturity due", target=agent)],
-        ),
+        _counted(story, "months in which it had to sell", story.causes_of(agent, "forced sale")),
+        _counted(story, "months with a margin call", story.events_of("margin call", target=agent)),
+        _counted(story, "months with maturing debt due in cash", story.events_of("maturity due", target=agent)),
     ]
     yield Block("how close it came", ("", "first or worst in"), tuple(rows))
 
@@ -73,13 +65,14 @@ def _lender(story: PathStory, agent: str) -> Iterator[str | Block]:
     rows = []
     if low is not None:
         rows.append(("lowest capital ratio over its target", f"{low[1]:.2f}", story.month(low[0])))
-    under = [row.month for row in story.causes_of(agent, "below target")]
-    called = [one.month for one in story.events_of("line called", target=agent)]
-    rows += [_counted(story, "months in which it was under target", under)]
-    rows += [_counted(story, "months in which a line to it was called", called)]
+    rows += [
+        _counted(story, "months in which it was under target", story.causes_of(agent, "below target")),
+        _counted(story, "months in which a line to it was called", story.events_of("line called", target=agent)),
+    ]
     yield Block("how close it came", ("", "first or worst in"), tuple(rows))
 
 
-def _counted(story: PathStory, words: str, months: list[int]) -> tuple[str, str, str]:
-    """How many months, and the first of them."""
-    return words, str(len(set(months))), story.month(min(months)) if months else "–"
+def _counted(story: PathStory, words: str, found: Sequence[Any]) -> tuple[str, str, str]:
+    """In how many months these causes or events stand, and in which first."""
+    months = {one.month for one in found}
+    return words, str(len(months)), story.month(min(months)) if months else "–"

@@ -46,7 +46,7 @@ def explain_system(
     if beside is not None:
         from nobid.runs.twin_text import twin_parts
 
-        parts += [*twin_parts(beside)]
+        parts += twin_parts(beside)
         data["twins"] = beside.table.to_dict("records")
         data["r_but_for"] = beside.r_but_for.as_dict()
     elif found.defaults:
@@ -173,21 +173,20 @@ def _tree(run: Run, path: int | None, found: Causation, data: dict[str, Any]) ->
 
 def tree_lines(contagion: Contagion, start: str, buyers: frozenset[str] = frozenset()) -> Iterator[str]:
     """The default tree as lines of text, roots by the number of failures under them; buyers are called so."""
-    marks = dict.fromkeys(buyers, " (GPU buyer)")
     tree = contagion.tree()
     roots = [node for node in tree if node.is_root]
     for root in sorted(roots, key=lambda node: (-len(nx.descendants(tree, node)), node)):
         yield ROOTS.get(root.agent, root.agent)
-        for line, agent in _branches(tree, root, "", start):
-            yield line.replace(f"{agent}  ", f"{agent}{marks.get(agent, '')}  ", 1)
+        yield from _branches(tree, root, "", start=start, buyers=buyers)
 
 
-def _branches(tree: Any, node: Node, before: str, start: str) -> Iterator[tuple[str, str]]:
-    """Each line, and who it is about."""
+def _branches(tree: nx.DiGraph[Node], node: Node, before: str, *, start: str, buyers: frozenset[str]) -> Iterator[str]:
+    """The lines under a node, one a failure."""
     children = sorted(tree.successors(node))
-    for number, child in enumerate(children):
-        last = number == len(children) - 1
+    for child in children:
+        last = child == children[-1]
+        name = f"{child.agent} (GPU buyer)" if child.agent in buyers else child.agent
         when = month_label(start, child.month) + (f", round {child.when[1]}" if child.when[1] else "")
         share = percent(tree.edges[node, child]["weight"])
-        yield f"{before}{'└─ ' if last else '├─ '}{child.agent}  {when}  {share}", child.agent
-        yield from _branches(tree, child, before + ("   " if last else "│  "), start)
+        yield f"{before}{'└─ ' if last else '├─ '}{name}  {when}  {share}"
+        yield from _branches(tree, child, before + ("   " if last else "│  "), start=start, buyers=buyers)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import wraps
 from pathlib import Path
@@ -18,9 +18,9 @@ from matplotlib.dates import DateFormatter, MonthLocator, YearLocator
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from nobid.runs.by_month import FAR, Array, ByMonth, Spread
+
 STYLE = Path(__file__).with_name("nobid.mplstyle")
-QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)  # edges of the 90 % and the 50 % band around the median
-FAR = 1e6  # stands for infinity, outside every axis of ratios
 CHARACTERS_PER_INCH = 17.5  # of the footnote's type
 SHORT_RUN = 18  # months up to which months, not years, are named
 HEADROOM = 1.08  # of an axis above its highest value
@@ -92,11 +92,6 @@ def footnote(figure: Figure, meta: FigureMeta, *remarks: str) -> None:
     figure.supxlabel(text, x=0.01, ha="left", fontsize=7, color="#444444", weight="normal")
 
 
-def months_of(monthly: pd.DataFrame) -> pd.DatetimeIndex:
-    """The months of a run in order, as dates (first of the month)."""
-    return pd.DatetimeIndex(pd.to_datetime(sorted(monthly["month"].unique()), format="%Y-%m"))
-
-
 def month_axis(ax: Axes, months: pd.DatetimeIndex) -> None:
     """The x axis spans the months and shows years, or a few months by name in a short run."""
     ax.set_xlim(months[0] - MARGIN, months[-1] + MARGIN)  # type: ignore[arg-type]
@@ -110,34 +105,22 @@ def month_axis(ax: Axes, months: pd.DatetimeIndex) -> None:
         ax.xaxis.set_minor_locator(MonthLocator(bymonth=(4, 7, 10)))  # type: ignore[no-untyped-call]
 
 
-def many(monthly: pd.DataFrame) -> bool:
-    """True where the table holds more than one path."""
-    return int(monthly["path"].nunique()) > 1
-
-
-def bands(monthly: pd.DataFrame, name: str) -> pd.DataFrame:
-    """Quantiles over the paths of one column, a row a month; what is missing is left out, infinity lies far outside."""
-    values = monthly[name].astype(float).clip(-FAR, FAR)
-    table = values.groupby(monthly["month"]).quantile(np.array(QUANTILES)).unstack()
-    table.index = pd.DatetimeIndex(pd.to_datetime(table.index, format="%Y-%m"))
-    return table.sort_index()
-
-
 def draw_series(
-    ax: Axes, monthly: pd.DataFrame, name: str, *, scale: float = 1.0, banded: bool = True, **line: Any
+    ax: Axes, months: pd.DatetimeIndex, spread: Spread, *, scale: float = 1.0, banded: bool = True, **line: Any
 ) -> None:
-    """The column stands in the panel: a line for one path; median, 50 % and 90 % bands for several."""
-    table = bands(monthly, name) * scale
-    (median,) = ax.plot(table.index, table[0.5], **line)
-    if banded and many(monthly):
+    """The figure stands in the panel: a line for one path; median, 50 % and 90 % bands for several."""
+    (median,) = ax.plot(months, spread.median * scale, **line)
+    if banded and spread.paths > 1:
         colour = median.get_color()
         for low, high, alpha in ((0.05, 0.95, 0.13), (0.25, 0.75, 0.25)):
-            ax.fill_between(table.index, table[low], table[high], color=colour, alpha=alpha, linewidth=0)
+            ends = spread.quantile(low) * scale, spread.quantile(high) * scale
+            ax.fill_between(months, *ends, color=colour, alpha=alpha, linewidth=0)
 
 
-def bands_remark(monthly: pd.DataFrame) -> str:
-    """How to read the bands; empty for one path."""
-    return "line: median over paths; dark band 50 %, light band 90 % of paths" if many(monthly) else ""
+def bands_remark(by_month: ByMonth) -> str:
+    """How to read the bands, and how many paths failed; empty for one path."""
+    words = "line: median over paths; dark band 50 %, light band 90 % of paths" if by_month.many else ""
+    return " · ".join(one for one in (words, by_month.ended.sentence()) if one)
 
 
 def say(ax: Axes, sentence: str) -> None:
@@ -176,9 +159,10 @@ def from_zero(ax: Axes) -> None:
     ax.set_ylim(0, ax.dataLim.y1 * HEADROOM if ax.dataLim.y1 > 0 else 1.0)
 
 
-def ceiling(ax: Axes, values: pd.DataFrame, top: float) -> str:
-    """The axis spans 0, 1 and every value up to `top`; the remark says where something lies above."""
-    finite = values.replace([np.inf, -np.inf], np.nan)
-    highest = min(float(np.nanmax([1.0, finite.max().max()])) * HEADROOM, top)
-    ax.set_ylim(max(float(np.nanmin([0.0, finite.min().min()])) * HEADROOM, -top), highest)
-    return f"values above {highest:.1f} lie outside" if bool((values > highest).to_numpy().any()) else ""
+def ceiling(ax: Axes, shown: Sequence[Array], top: float) -> str:
+    """The axis spans 0, 1 and every value shown up to `top`; the remark says where something lies above."""
+    values = np.concatenate([np.ravel(one) for one in shown])
+    near = values[np.abs(values) < FAR]
+    highest = min(np.max(near, initial=1.0) * HEADROOM, top)
+    ax.set_ylim(max(np.min(near, initial=0.0) * HEADROOM, -top), highest)
+    return f"values above {highest:.1f} lie outside" if bool(np.any(values > highest)) else ""

@@ -71,6 +71,10 @@ class ForkedScenario(Scenario):
     changes: Mapping[str, Any]
     earlier: tuple[Stage, ...]
 
+    def network(self, number: int) -> Founding:
+        """The founding on the network of this number, on the rows with which the first stage began."""
+        return _with_rows(self.founding, self.earlier[0].scenario.network(number))
+
     @property
     def hash(self) -> str:
         """A hash of all stages: another one than that of the same rules from the start."""
@@ -137,8 +141,9 @@ def _settled(base: Scenario, wanted: Scenario, layers: Sequence[Layer], when: st
     """A sentence for each change that the months from `when` on would never read."""
     before = {key: value for key, value, _ in flatten(base.parameters)}
     for key, value, _ in flatten(wanted.parameters):
-        if key in WHY_SETTLED and value != before[key]:
-            yield _refusal(key, value, when, WHY_SETTLED[key])
+        why = ROWS if key.startswith("population.") else WHY_SETTLED.get(key)
+        if why and value != before[key]:
+            yield _refusal(key, value, when, why)
     tables = FOUNDING_FIELD.values()
     if any(getattr(base.founding, table) != getattr(wanted.founding, table) for table in tables):
         own = [*Parameters.model_fields, "paths", "title", "question"]
@@ -201,14 +206,23 @@ def _paths(before: ShockPaths, after: ShockPaths, months: int) -> dict[str, NDAr
     return joined
 
 
-def timetable(one: Scenario) -> tuple[Founding, dict[int, Founding]]:
-    """With which founding a run starts, and which one's rules hold from which month on (counted from the start)."""
+def timetable(one: Scenario, network: int = 0) -> tuple[Founding, dict[int, Founding]]:
+    """With which founding a run starts on a network, and which one's rules hold from which month on (from the start).
+
+    All have the rows of the start.
+    """
     if not isinstance(one, ForkedScenario):
-        return one.founding, {}
+        return one.network(network), {}
     start = month_index(one.parameters.start)
+    founded = one.earlier[0].scenario.network(network)
     following = [*(stage.scenario.founding for stage in one.earlier[1:]), one.founding]
     turns = [month_index(stage.until) - start for stage in one.earlier]
-    return one.earlier[0].scenario.founding, dict(zip(turns, following, strict=True))
+    return founded, {turn: _with_rows(later, founded) for turn, later in zip(turns, following, strict=True)}
+
+
+def _with_rows(rules: Founding, founded: Founding) -> Founding:
+    """The rules on the rows of another founding."""
+    return rules.model_copy(update={name: getattr(founded, name) for name in FOUNDING_FIELD.values()})
 
 
 def fork_record(one: Scenario) -> dict[str, Any] | None:
@@ -236,6 +250,7 @@ def fork_from_record(last: Scenario, record: Mapping[str, Any], folder: Path) ->
     """The fork that wrote this record and these files, from its last stage."""
     stages = [Stage(str(one["until"]), scenario(folder / str(one["file"]))) for one in record["earlier"]]
     named = tuple(replace(stage, scenario=replace(stage.scenario, name=last.name)) for stage in stages)
+    last = replace(last, founding=_with_rows(last.founding, named[0].scenario.founding))
     return ForkedScenario(
         **{one.name: getattr(last, one.name) for one in fields(Scenario)},
         month=str(record["month"]),

@@ -22,6 +22,7 @@ from nobid.model.facility_record import FACILITY_FIGURES
 from nobid.runs.errors import InputError
 from nobid.runs.ratios import RatioSums, wilson
 from nobid.runs.streams import Finished, parts
+from nobid.runs.synthetic import networks_of
 
 if TYPE_CHECKING:
     from nobid.runs.run import Run
@@ -55,8 +56,7 @@ class LoanRisk:
     def adds(self, block: Mapping[str, Array]) -> None:
         """The figures (P, loans) of a block of paths are counted."""
         failed = block["failed"]
-        figures = {**block, "loss_failed": block["loss"] * failed, "loans": np.ones_like(failed)}
-        figures["paths"] = figures["loans"]
+        figures = {**block, "loss_failed": block["loss"] * failed, "paths": block["loans"]}
         when = np.where(failed > 0.0, block["failed_after"], np.inf)
         for name, (_, members) in self.groups.items():
             grouped = {one: _grouped(values, members) for one, values in figures.items()}
@@ -81,13 +81,14 @@ class LoanRisk:
     def table(self, name: str) -> pd.DataFrame:
         """A row a group (or a loan): PD, LGD, expected loss, fair and contract spread with intervals."""
         labels, members = self.groups[name]
-        sums, drawn = self.sums[name], _grouped(self.loans["drawn"].to_numpy(dtype=float)[None], members)[0]
+        sums, alone = self.sums[name], name == "facility"
+        there = 1.0 if alone else self._there()
+        drawn = _grouped((self.loans["drawn"].to_numpy(dtype=float) * there)[None], members)[0]
         fair, charged = sums["fair_spread"], sums["contract_spread"].value()
         low, high = fair.interval()
-        alone = name == "facility"
         pd_ends = wilson(sums["pd"].top, sums["pd"].bottom) if alone else sums["pd"].interval(least=0.0, most=1.0)
         found: dict[str, Any] = {name: labels} if not alone else {str(one): self.loans[one] for one in self.loans}
-        found |= {} if alone else {"loans": _grouped(np.ones((1, len(self.loans))), members)[0]}
+        found |= {} if alone else {"loans": _grouped(np.ones((1, len(self.loans))) * there, members)[0]}
         found |= {
             "drawn": drawn, "pd": sums["pd"].value(), "pd_low": pd_ends[0], "pd_high": pd_ends[1],
             "lgd": sums["lgd"].value(), "expected_loss": sums["expected_loss"].value(),
@@ -96,6 +97,11 @@ class LoanRisk:
             "paths_with_loss": fair.eventful.astype(int),
         }  # fmt: skip
         return pd.DataFrame(found)
+
+    def _there(self) -> Array:
+        """On which share of the paths each loan is there: 1 unless it stands on one of several networks."""
+        counted = self.sums["facility"]["pd"]
+        return counted.bottom / max(counted.paths, 1)
 
     def time_to_default(self, name: str) -> pd.DataFrame:
         """By the end of each year the share of loans that have failed, with its interval: a row a group and year.
@@ -151,15 +157,20 @@ def _prepared(run: Run, loans: pd.DataFrame) -> LoanRisk:
 
 
 def loan_blocks(run: Run, ended: Finished) -> Any:
-    """Part by part: the loans (a frame with what each is) and their figures (P, loans) on its finished paths."""
+    """Part by part: the loans (a frame with what each is) and their figures (P, loans) on its finished paths.
+
+    Of several networks one comes after the other; a loan that a path's network has not has zeros there, "loans" too.
+    """
     named = ("facility", "kind", "borrower", "lender", "lender_kind")
     loans: pd.DataFrame | None = None
+    networks = networks_of(run.scenario.parameters)
     for piece in parts(run, "facilities", ("path", *named, *FACILITY_FIGURES)):
         place, good = ended.places(piece["path"])
         if loans is None:
-            loans = _loans(run, piece, named)
-        if good.any():
-            yield loans, _figures(piece, place, good, names=loans["facility"])
+            loans = _loans(run, piece, named) if networks == 1 else _loans_of_all(run)
+        on = piece["path"].to_numpy() % networks
+        for network in np.unique(on[good]):
+            yield loans, _figures(piece, place, good & (on == network), names=loans["facility"])
 
 
 def _loans(run: Run, piece: pa.Table, named: Sequence[str]) -> pd.DataFrame:
@@ -171,10 +182,22 @@ def _loans(run: Run, piece: pa.Table, named: Sequence[str]) -> pd.DataFrame:
     return found
 
 
+def _loans_of_all(run: Run) -> pd.DataFrame:
+    """The loans of all networks; those that stand on several once."""
+    census = run.scenario.census
+    rows = [
+        (name, one.kind, one.borrower, one.lender, census.agents[one.lender].kind, one.drawn)
+        for name, one in census.loans.items()
+    ]
+    return pd.DataFrame(rows, columns=["facility", "kind", "borrower", "lender", "lender_kind", "drawn"])
+
+
 def _figures(piece: pa.Table, place: Any, good: Any, *, names: pd.Series[str]) -> dict[str, Array]:
     loan = pc.index_in(piece["facility"], value_set=pa.array([*names])).to_numpy()[good]
     paths, row = np.unique(place[good], return_inverse=True)
-    found = {}
+    there = np.zeros((len(paths), len(names)))
+    there[row, loan] = 1.0
+    found = {"loans": there}
     for name in FACILITY_FIGURES:
         figures = np.zeros((len(paths), len(names)))
         figures[row, loan] = piece[name].to_numpy()[good]

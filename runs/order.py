@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from nobid.runs.errors import InputError
 from nobid.runs.fork import forked
+from nobid.runs.policies import PoliciesAsked
 from nobid.runs.run import PATHS_PER_BLOCK, Order, Run
 from nobid.runs.run_record import Stored, paths_in
 from nobid.runs.scenarios import Scenario, scenario
@@ -35,6 +36,7 @@ class Asked:
     agents: Mapping[str, type] | None
     chunk: int
     argv: tuple[str, ...]
+    policy: PoliciesAsked = None
 
 
 def ordered(asked: Asked) -> Order:
@@ -82,14 +84,16 @@ def _paths(asked: Asked) -> tuple[int, ...] | None:
 def _world(asked: Asked) -> Scenario:
     name, overrides = asked.name, asked.set
     if isinstance(name, Scenario):
-        if overrides is not None or asked.months is not None:
-            raise InputError("a scenario object is complete: give `set` and `months` to scenario(…), or its name here.")
+        if not all(one is None for one in (overrides, asked.months, asked.policy)):
+            words = "give `set`, `policy` and `months` to scenario(…), or its name here"
+            raise InputError(f"a scenario object is complete: {words}.")
         return name
     name = DEFAULT_SCENARIO if name is None else name
     extra = {} if asked.months is None else {"months": asked.months}
     if overrides is None or isinstance(overrides, Mapping):
-        return scenario(name, set={**(overrides or {}), **extra})
-    return scenario(name, set=[*overrides, *(f"{key}={value}" for key, value in extra.items())])
+        return scenario(name, set={**(overrides or {}), **extra}, policy=asked.policy)
+    said = [*overrides, *(f"{key}={value}" for key, value in extra.items())]
+    return scenario(name, set=said, policy=asked.policy)
 
 
 def _fork(asked: Asked, start_from: str | Path | Run) -> Order:
@@ -104,6 +108,8 @@ def _fork(asked: Asked, start_from: str | Path | Run) -> Order:
         raise InputError(f"seed = {asked.seed}: a fork of {name} keeps its luck, seed {run.seed}.")
     if asked.months is not None:
         raise InputError(f"months = {asked.months}: a fork of {name} ends with it: the length was set at the start.")
+    if asked.policy is not None:
+        raise InputError(f"policy: a fork of {name} keeps its policies: change keys with `set`, or date a policy.")
     run.order.permits()
     world = forked(run.scenario, asked.month, asked.set, parent=str(run.out or ""))
     return _order(asked, world, run.seed, _paths(asked) or run.paths, run.order.agents)

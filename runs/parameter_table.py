@@ -63,9 +63,10 @@ def field_at(model: type[BaseModel], location: tuple[str | int, ...]) -> FieldIn
     for part in location:
         if isinstance(part, int):
             continue
-        if owner is None or part not in owner.model_fields:
+        named = {one.alias or name: one for name, one in owner.model_fields.items()} if owner else {}
+        if part not in named:
             return field if owner is None else None
-        field = owner.model_fields[part]
+        field = named[part]
         owner = _section_in(field.annotation)
     return field
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from nobid.runs.run import Run
 
 Array = NDArray[np.float64]
-SHEET: Final = ("cash", "debt", "units", "income")  # of `model.record.agents`, kept by month and agent
 AMPLE: Final = 90.0  # a coverage above this means that nothing was due
 
 
@@ -30,9 +29,9 @@ AMPLE: Final = 90.0  # a coverage above this means that nothing was due
 class PathStory:
     """One path, month by month. Arrays have months first; money in USD million, machines in units.
 
-    `asked` (months, E): fresh drains of each facility by reason; `drawn` (months, E) and `funded` (months, lenders):
-    debt and funding as each month opened; `forced`, `estate`, `hurried`: machines sold; `coverage` (months, E);
-    `capital` (months, lenders): capital ratio over target; `cash` (months, agents).
+    `asked` (months, E): fresh drains of each facility by reason; `drawn` (months, E) and `lines` (months, lines):
+    debt as each month opened; `forced`, `estate`, `hurried`: machines sold; `coverage` (months, E); `capital` and
+    `equity` (months, lenders): capital ratio over target, and capital; `cash` (months, agents).
     """
 
     path: int
@@ -64,15 +63,14 @@ class PathStory:
         """Why the agent came into the state, all times, in order."""
         return [row for row in self.rows if row.effect == agent and row.state == state]
 
-    def facilities(self, borrower: str = "", lender: str = "") -> list[int]:
-        """The facilities of the borrower, or of the lender."""
-        debtors = [row.name for row in self.edges.borrowers]
-        ends = zip(self.edges.borrower, self.edges.lender, strict=True)
-        return [
-            number
-            for number, (debtor, creditor) in enumerate(ends)
-            if borrower in ("", debtors[debtor]) and lender in ("", self.edges.lender_names[creditor])
-        ]
+    @cached_property
+    def borrowers(self) -> list[str]:
+        """The names of the borrowers, in the order of the model."""
+        return [row.name for row in self.edges.borrowers]
+
+    def facilities(self, borrower: str) -> list[int]:
+        """The facilities of the borrower."""
+        return [number for number, debtor in enumerate(self.edges.borrower) if self.borrowers[debtor] == borrower]
 
     def by_lender(self, amounts: Array, borrower: str) -> dict[str, float]:
         """Amounts by facility (E,) of the borrower, summed over lenders, the largest first, noughts left out."""
@@ -89,7 +87,7 @@ class PathStory:
     def sold(self, agent: str, ledger: str, month: int) -> dict[str, float]:
         """Machines that the agent sold in the month because it had to, by generation, the largest first."""
         units = self.months[ledger][month]
-        names = self.edges.lender_names if ledger == "hurried" else [row.name for row in self.edges.borrowers]
+        names = self.edges.lender_names if ledger == "hurried" else self.borrowers
         if agent not in names:
             return {}
         found = dict(zip(self.generations, units[names.index(agent)], strict=True))
@@ -140,10 +138,7 @@ def story_of(run: Run, path: int) -> PathStory:
 
 def _opening(model: Any, months: dict[str, list[Array]]) -> dict[str, Array]:
     """What stood before the month."""
-    lenders = model.lenders
     months["drawn"].append(model.facilities.drawn[:, 0] + 0.0)
-    months["claims"].append((model.borrowers.repo_debt + 0.0)[:, 0])
-    months["funded"].append((lenders.stable + lenders.short)[:, 0] + 0.0)
     months["lines"].append(model.warehouses.drawn[:, 0] + 0.0)
     return {name: array[..., 0] + 0.0 for name, array in _ledgers(model).items()}
 
@@ -169,19 +164,14 @@ def _closing(model: Any, months: dict[str, list[Array]], before: dict[str, Array
     months["coverage"].append(np.where(running, model.facilities.coverage[:, 0], np.nan))
 
 
-def in_order(amounts: dict[str, float], most: int) -> Iterator[tuple[str, float]]:
-    """The largest amounts."""
-    yield from sorted(amounts.items(), key=lambda pair: (-pair[1], pair[0]))[:most]
-
-
 def lost_on(story: PathStory, agent: str) -> dict[str, float]:
     """What each lender has lost by the end of the run on claims against the agent, recoveries deducted."""
     edges, lenders = story.edges, story.edges.lender_names
     total: dict[str, float] = defaultdict(float)
-    for number in story.facilities(agent) if agent in [row.name for row in edges.borrowers] else []:
+    for number in story.facilities(agent):
         total[lenders[edges.lender[number]]] += float(story.losses["facility"][number])
-    for number, row in enumerate(edges.borrowers):
-        if row.name == agent:
+    for number, name in enumerate(story.borrowers):
+        if name == agent:
             total[lenders[edges.repo_lender[number]]] += float(story.losses["repo"][number])
     for number, receiver in enumerate(edges.receiver):
         if lenders[receiver] == agent:

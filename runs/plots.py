@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
@@ -13,6 +14,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
+from nobid.runs.block_tables import COUNTS
+from nobid.runs.by_month import Array, ByMonth, Spread
+from nobid.runs.fan_plot import fan
 from nobid.runs.figure_style import (
     DASH_DOT,
     DASHED,
@@ -27,9 +31,7 @@ from nobid.runs.figure_style import (
     draw_series,
     footnote,
     from_zero,
-    many,
     month_axis,
-    months_of,
     new_figure,
     say,
     styled,
@@ -44,6 +46,7 @@ __all__ = [
     "cover",
     "defaults_by_month",
     "exposure_network",
+    "fan",
     "ltv_three_ways",
     "machines_for_sale",
     "rents_and_prices",
@@ -71,43 +74,43 @@ class RunLike(Protocol):
     """What a run must offer to be drawn."""
 
     @property
-    def monthly(self) -> pd.DataFrame:
-        """A row a path and month."""
+    def by_month(self) -> ByMonth:
+        """Its monthly table, of which figures are asked for."""
 
     @property
     def figure_meta(self) -> FigureMeta:
         """Scenario, seed, paths and assumptions for the footnote."""
 
-    def graph(self, month: str) -> nx.MultiDiGraph[str]:
-        """The exposures at the end of the month (YYYY-MM), or at the founding for "start"."""
+    def graph(self, month: str, path: int) -> nx.MultiDiGraph[str]:
+        """The exposures on the path at the end of the month (YYYY-MM), or at the founding for "start"."""
 
 
 @styled
-def defaults_by_month(monthly: pd.DataFrame, meta: FigureMeta) -> Figure:
-    """Defaults stacked by kind above (mean number over paths), debt defaulted below. Numbers; USD million a month."""
+def defaults_by_month(by_month: ByMonth, meta: FigureMeta) -> Figure:
+    """Mean defaults by kind above, mean debt defaulted and lender losses below. Numbers; USD million a month."""
     figure = new_figure("Defaults by month and kind", 10, 6.2)
     above, below = figure.subplots(2, 1, sharex=True)
-    months = months_of(monthly)
-    counts = monthly.groupby("month")[[f"defaults_{kind}" for kind in KIND_WORDS]].mean().sort_index()
-    above.set(title="Agents in default", ylabel="mean number per path" if many(monthly) else "number of agents")
-    below.set(title="Debt defaulted", ylabel="USD million a month")
-    if counts.to_numpy().sum() > 0:
-        _stacked(above, months, counts)
+    found = by_month.spread(*COUNTS, "debt_defaulted", "lender_losses")
+    above.set(title="Agents in default", ylabel="mean number per path" if by_month.many else "number of agents")
+    mean = ", mean over paths" if by_month.many else ""
+    below.set(title="Debt defaulted and lender losses", ylabel=f"USD million a month{mean}")
+    if any(found[name].mean.any() for name in COUNTS):
+        _stacked(above, by_month.dates, found)
     else:
         say(above, "no default in this run")
-    if monthly["debt_defaulted"].sum() > 0:
-        _debt_defaulted(below, monthly)
+    if any(found[name].mean.any() for name in ("debt_defaulted", "lender_losses")):
+        _debt_defaulted(below, by_month.dates, found)
     else:
         say(below, "no debt defaulted in this run")
-    month_axis(below, months)
-    footnote(figure, meta, bands_remark(monthly))
+    month_axis(below, by_month.dates)
+    footnote(figure, meta, by_month.ended.sentence())
     return figure
 
 
-def _stacked(ax: Axes, months: pd.DatetimeIndex, counts: pd.DataFrame) -> None:
+def _stacked(ax: Axes, months: pd.DatetimeIndex, found: Mapping[str, Spread]) -> None:
     base = np.zeros(len(months))
     for kind, word in KIND_WORDS.items():
-        height = counts[f"defaults_{kind}"].to_numpy(dtype=float)
+        height = found[f"defaults_{kind}"].mean
         bars(ax, months, height, bottom=base, color=KIND_COLOURS[kind], hatch=HATCHES[kind],
              label=f"{word} ({height.sum():,.3g})")  # fmt: skip
         base = base + height
@@ -117,24 +120,20 @@ def _stacked(ax: Axes, months: pd.DatetimeIndex, counts: pd.DataFrame) -> None:
     ax.legend(title="over the run", loc="upper left", bbox_to_anchor=(1.0, 1.0), alignment="left")
 
 
-def _debt_defaulted(ax: Axes, monthly: pd.DataFrame) -> None:
-    draw_series(ax, monthly, "debt_defaulted", color="#0072B2", label="median" if many(monthly) else "debt defaulted")
-    if many(monthly):
-        mean = monthly.groupby("month")["debt_defaulted"].mean().sort_index()
-        ax.plot(months_of(monthly), mean, color="#D55E00", linestyle=DASHED, label="mean over paths")
-    else:
-        draw_series(ax, monthly, "lender_losses", color="#D55E00", linestyle=DASHED, label="lender losses")
+def _debt_defaulted(ax: Axes, months: pd.DatetimeIndex, found: Mapping[str, Spread]) -> None:
+    ax.plot(months, found["debt_defaulted"].mean, color="#0072B2", label="debt defaulted")
+    ax.plot(months, found["lender_losses"].mean, color="#D55E00", linestyle=DASHED, label="lender losses")
     from_zero(ax)
     ax.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
     ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
 
 
 @styled
-def ltv_three_ways(monthly: pd.DataFrame, meta: FigureMeta) -> Figure:
+def ltv_three_ways(by_month: ByMonth, meta: FigureMeta) -> Figure:
     """The system's loan-to-value at book, at mark and at liquidation, with the line at which debt equals collateral."""
     figure = new_figure("Loan-to-value: at book, at mark, at liquidation", 10, 4.4)
-    panels = list(figure.subplots(1, len(LTV) if many(monthly) else 1, sharey=True, squeeze=False)[0])
-    cut = _ways(panels, monthly, LTV, LTV_TOP)
+    panels = list(figure.subplots(1, len(LTV) if by_month.many else 1, sharey=True, squeeze=False)[0])
+    cut = _ways(panels, by_month, LTV, LTV_TOP)
     for panel in panels:
         panel.set_yscale("log")
         panel.set_ylim(LTV_FLOOR, LTV_TOP)
@@ -142,22 +141,24 @@ def ltv_three_ways(monthly: pd.DataFrame, meta: FigureMeta) -> Figure:
     panels[0].set_ylabel("debt over collateral (ratio, log scale)")
     panels[-1].annotate("debt = collateral", (1.0, 1.0), xycoords=("axes fraction", "data"), xytext=(-2, 3),
                        textcoords="offset points", ha="right", fontsize=7.5)  # fmt: skip
-    if not many(monthly):
+    if not by_month.many:
         panels[0].set_title("All loans against machines")
-    footnote(figure, meta, bands_remark(monthly), cut)
+    footnote(figure, meta, bands_remark(by_month), cut)
     return figure
 
 
-def _ways(panels: list[Axes], monthly: pd.DataFrame, ways: tuple[Way, ...], top: float) -> str:
+def _ways(panels: list[Axes], by_month: ByMonth, ways: tuple[Way, ...], top: float) -> str:
     """Ratios with a line at 1: in one panel for one path, a panel each for several; the remark tells what is cut."""
+    found = by_month.spread(*(column for column, *_ in ways))
     for i, (column, label, colour, stroke) in enumerate(ways):
-        draw_series(panels[i % len(panels)], monthly, column, color=colour, linestyle=stroke, label=label)
+        panel = panels[i % len(panels)]
+        draw_series(panel, by_month.dates, found[column], color=colour, linestyle=stroke, label=label)
     cut = ""
     for panel, (_, label, _, _) in zip(panels, ways, strict=False):
         panel.axhline(1.0, color="black", linewidth=1.0)
-        month_axis(panel, months_of(monthly))
-        cut = ceiling(panel, monthly[[way[0] for way in ways]], top)
-        if many(monthly):
+        month_axis(panel, by_month.dates)
+        cut = ceiling(panel, [one.quantiles for one in found.values()], top)
+        if by_month.many:
             panel.set_title(label[0].upper() + label[1:])
         else:
             panel.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
@@ -165,45 +166,46 @@ def _ways(panels: list[Axes], monthly: pd.DataFrame, ways: tuple[Way, ...], top:
 
 
 @styled
-def cover(monthly: pd.DataFrame, meta: FigureMeta) -> Figure:
+def cover(by_month: ByMonth, meta: FigureMeta) -> Figure:
     """Debt service cover of firms and of facilities, and the share of debt not covered. Ratio; share."""
     figure = new_figure("Debt service cover: income over what falls due", 10, 6.4)
-    grid = figure.subplots(2, 2 if many(monthly) else 1, sharex=True, squeeze=False)
+    grid = figure.subplots(2, 2 if by_month.many else 1, sharex=True, squeeze=False)
     *above, below = grid.flat
-    cut = _ways(above, monthly, COVER, COVER_TOP)
+    cut = _ways(above, by_month, COVER, COVER_TOP)
     for panel in above:
         panel.set_ylabel("DSCR (ratio)")
-    if not many(monthly):
+    if not by_month.many:
         above[0].set_title("Income over debt service; below 1 it does not cover")
-    draw_series(below, monthly, "share_debt_dscr_below_1", color="#0072B2")
+    share = by_month.spread("share_debt_dscr_below_1")["share_debt_dscr_below_1"]
+    draw_series(below, by_month.dates, share, color="#0072B2")
     below.set(title="Debt on facilities with DSCR below 1", ylabel="share of debt", ylim=(0, 1))
-    month_axis(below, months_of(monthly))
-    footnote(figure, meta, bands_remark(monthly), cut)
+    month_axis(below, by_month.dates)
+    footnote(figure, meta, bands_remark(by_month), cut)
     return figure
 
 
-def worst_month(monthly: pd.DataFrame) -> str | None:
-    """The month with most debt defaulted, summed over paths (ties: the earliest); None where nothing defaulted."""
-    totals = monthly.groupby("month")["debt_defaulted"].sum().sort_index()
-    return str(totals.idxmax()) if totals.max() > 0 else None
+def worst_month(months: Sequence[str], debt_defaulted: Array) -> str | None:
+    """The month with most debt defaulted (ties: the earliest); None where nothing defaulted."""
+    return months[int(np.argmax(debt_defaulted))] if debt_defaulted.any() else None
 
 
 def _network(run: RunLike) -> Figure:
-    """The exposures at the start and in the worst month (the last one where nothing defaulted), for the first path."""
-    table = run.monthly
-    first = table[table["path"] == table["path"].min()]
-    worst = worst_month(first)
-    shown = worst or str(first["month"].max())
-    words = ("start", f"{shown}, {'worst month' if worst else 'last month'}")
-    return exposure_network(run.graph("start"), run.graph(shown), run.figure_meta, months=words)
+    """The exposures at the start and in the worst month (the last one where nothing defaulted) of the worst path."""
+    months, path = run.by_month.months, run.by_month.most("debt_defaulted")
+    worst = worst_month(months, run.by_month.of_path("debt_defaulted", path))
+    shown = worst or months[-1]
+    words = f"{shown}, {'worst month' if worst else 'last month'}{' of the worst path' if run.by_month.many else ''}"
+    meta = replace(run.figure_meta, paths=(path,))
+    return exposure_network(run.graph("start", path), run.graph(shown, path), meta, months=("start", words))
 
 
 FIGURES: dict[str, Callable[[RunLike], Figure]] = {
-    "rents_and_prices": lambda run: rents_and_prices(run.monthly, run.figure_meta),
-    "defaults_by_month": lambda run: defaults_by_month(run.monthly, run.figure_meta),
-    "ltv_three_ways": lambda run: ltv_three_ways(run.monthly, run.figure_meta),
-    "machines_for_sale": lambda run: machines_for_sale(run.monthly, run.figure_meta),
-    "cover": lambda run: cover(run.monthly, run.figure_meta),
+    "fan": lambda run: fan(run.by_month, run.figure_meta),
+    "rents_and_prices": lambda run: rents_and_prices(run.by_month, run.figure_meta),
+    "defaults_by_month": lambda run: defaults_by_month(run.by_month, run.figure_meta),
+    "ltv_three_ways": lambda run: ltv_three_ways(run.by_month, run.figure_meta),
+    "machines_for_sale": lambda run: machines_for_sale(run.by_month, run.figure_meta),
+    "cover": lambda run: cover(run.by_month, run.figure_meta),
     "exposure_network": _network,
 }
 

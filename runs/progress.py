@@ -37,7 +37,7 @@ class Teller:
         """How many months a path has."""
         return self.run.scenario.parameters.months
 
-    def within(self, block: Block) -> Callable[[int, float], None]:
+    def within(self, block: Block) -> Callable[[float, float], None]:
         """For the block that runs: what to call with its months and its defaults so far."""
         return lambda months, defaults: self.stands(self.done + months * len(block.paths), self.defaults + defaults)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 import pandas as pd
@@ -19,6 +19,7 @@ from nobid.runs.estimate import mean_over_paths
 from nobid.runs.humps import Humps, humps
 from nobid.runs.loan_risk import UNITS as LOAN_UNITS
 from nobid.runs.loan_risk import loan_risk
+from nobid.runs.over_time import QUANTILE_UNITS, quantile_table
 from nobid.runs.path_causes import QUARTER
 from nobid.runs.ratios import RatioSums, wilson
 from nobid.runs.streams import Finished, by_path, finished, parts
@@ -46,6 +47,9 @@ TABLE_UNITS: Final[Mapping[str, Mapping[str, str]]] = {
                  "low": "share of paths", "high": "share of paths"},
     "time_to_default": {"who": "agents, or loans, of this kind", "year": "years after the start, end of",
                         "defaulted": "share, cumulative", "low": "share", "high": "share"},
+    "first_default": {"who": "agents of this kind", "any": "share of paths",
+                      **dict.fromkeys(QUANTILES, "month of the run, from 1; missing: never")},
+    "by_year": QUANTILE_UNITS,
     **{name: {**LOAN_UNITS, "kind_and_lender": "names", "book": "name"} for name in LOANS},
 }  # fmt: skip
 
@@ -115,8 +119,8 @@ def hump_sentence(figure: str, found: Humps) -> str:
     """That a mean of two outcomes is not an outcome, with the two."""
     under, over, near = (f"{100.0 * share:.0f} %" for share in (found.below, 1.0 - found.below, found.near_mean))
     return (
-        f"{figure} two-humped: {under} of paths below USD {found.valley:,.0f} m, {over} above; "
-        f"only {near} within a fifth of the mean: a mean of two outcomes is not an outcome"
+        f"{figure} two-humped: {under} of paths below USD {found.valley:,.0f} m, {over} above, "
+        f"{near} within a fifth of the mean: a mean of two outcomes is not an outcome"
     )
 
 
@@ -137,6 +141,8 @@ def risk(run: Run) -> Risk:
         "defaults": _defaults(run, outcomes),
         "losses": _losses(outcomes, two),
         "clusters": _clusters(agents.largest, len(ended.paths)),
+        "by_year": quantile_table(run),
+        "first_default": agents.first_default(),
         "time_to_default": pd.concat([agents.time_to_default(), loans.time_to_default("kind")], ignore_index=True),
         "all_loans": loans.table("book"),
         "by_kind": loans.table("kind"),
@@ -161,8 +167,8 @@ def _defaults(run: Run, outcomes: Mapping[str, Array]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _quantiles(values: Array) -> dict[str, float]:
-    return dict(zip(QUANTILES, np.quantile(values, list(QUANTILES.values())).tolist(), strict=True))
+def _quantiles(values: Array, method: Literal["linear", "inverted_cdf"] = "linear") -> dict[str, float]:
+    return dict(zip(QUANTILES, np.quantile(values, list(QUANTILES.values()), method=method).tolist(), strict=True))
 
 
 def _losses(outcomes: Mapping[str, Array], two: Mapping[str, Humps]) -> pd.DataFrame:
@@ -200,6 +206,7 @@ class _Agents:
         self._of = agents_in(run)
         self._years = max(1, -(-run.scenario.parameters.months // int(MONTHS)))
         self._sums = {kind: RatioSums(self._years) for kind in self._of}
+        self._first: dict[str, list[Array]] = {kind: [] for kind in self._of}
         self.largest = dict.fromkeys(SIZES, 0)
 
     def adds(self, block: Mapping[str, Array]) -> None:
@@ -209,6 +216,8 @@ class _Agents:
             ends = np.minimum(int(MONTHS) * np.arange(1, self._years + 1), summed.shape[1]) - 1
             within = summed[:, ends]
             sums.adds(within, np.full_like(within, float(self._of[kind])))
+            failed = summed > 0.0
+            self._first[kind].append(np.where(failed[:, -1], failed.argmax(axis=1) + 1.0, np.inf))
         cluster = largest_clusters(sum((block[name] for name in SYSTEM), np.zeros(1)))
         for size in SIZES:
             self.largest[size] += int(np.count_nonzero(cluster >= size))
@@ -223,6 +232,16 @@ class _Agents:
                 pd.DataFrame({"who": kind, "year": years, "defaulted": sums.value(), "low": low, "high": high})
             )
         return pd.concat(frames, ignore_index=True)
+
+    def first_default(self) -> pd.DataFrame:
+        """The month of the first default of a kind, by which such a share of paths has had one."""
+        months = {kind: np.concatenate(blocks) for kind, blocks in self._first.items()}
+        months = {"borrower": np.minimum(months["miner"], months["neocloud"]), **months}
+        rows = [
+            {"who": kind, "any": np.isfinite(first).mean(), **_quantiles(first, method="inverted_cdf")}
+            for kind, first in months.items()
+        ]
+        return pd.DataFrame(rows).replace(np.inf, np.nan)
 
 
 def largest_clusters(defaults: Array) -> Array:

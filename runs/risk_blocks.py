@@ -1,4 +1,4 @@
-"""What of the risk figures stands at the end of the closing table of many paths?"""
+"""What of the risk figures stands in the closing table of many paths?"""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ import numpy as np
 import pandas as pd
 
 from nobid.runs.causation import CLUSTER
+from nobid.runs.over_time import failures_block, over_time_block
 from nobid.runs.risk import Risk, hump_sentence, risk
 from nobid.runs.streams import schema_of
 from nobid.runs.summary_blocks import Block
 from nobid.runs.summary_figures import NONE, money
 
 if TYPE_CHECKING:
+    from nobid.runs.book import Book
     from nobid.runs.run import Run
 
 BASIS_POINTS = 1e4
@@ -28,12 +30,14 @@ def risk_of_many(run: Run) -> Risk | None:
 
 
 def risk_blocks(run: Run, told: Risk | None = None) -> list[Block]:
-    """Two parts of the closing table: the tail and clusters; PD, LGD and spreads by kind of loan.
+    """Parts of the closing table: year by year; who failed when; the tail and clusters; PD, LGD and spreads by kind.
 
     None for a single path. `told`: the figures where they are known already.
     """
     found = told or risk_of_many(run)
-    return [] if found is None else [_tail(run, found), _spreads(found)]
+    if found is None:
+        return []
+    return [over_time_block(found), failures_block(run, found), _tail(run, found), _spreads(found)]
 
 
 def risk_remarks(told: Risk | None) -> Iterator[str]:
@@ -52,7 +56,7 @@ def risk_remarks(told: Risk | None) -> Iterator[str]:
 
 
 def risk_numbers(told: Risk | None) -> dict[str, Any]:
-    """For machines: the figures of the two parts and more, tables as lists of rows, under the one key "risk"."""
+    """For machines: the figures of these parts and more, tables as lists of rows, under the one key "risk"."""
     if told is None:
         return {}
     tables = told.as_dict()["tables"]
@@ -84,6 +88,31 @@ def _spreads(told: Risk) -> Block:
     kinds, every = told.tables["by_kind"], told.tables["all_loans"].rename(columns={"book": "kind"})
     rows = [_row(one) for table in (kinds, every) for one in table.to_dict("records")]
     return Block("loans", ("PD, %", "LGD, %", "fair spread, bp", "95 %", "contract, bp", "pays"), tuple(rows))
+
+
+def book_block(told: Book) -> Block:
+    """The user's positions, a row each and the whole book last; amounts and losses in USD m."""
+    rows = []
+    for one in told.table.to_dict("records"):
+        shown, band = _told(one["fair_spread"], one["fair_low"], one["fair_high"], _points)
+        losses = (_one(one[name], _millions) for name in ("expected_loss", "es95", "es95_in_book"))
+        rows.append((str(one["position"]), _millions(one["amount"]), _one(one["pd"], _percent), *losses, shown, band,
+                     _one(one["contract_spread"], _points)))  # fmt: skip
+    columns = (
+        "USD m",
+        "PD, %",
+        "expected loss",
+        "ES95",
+        "in the book's ES95",
+        "fair spread, bp",
+        "95 %",
+        "contract, bp",
+    )
+    return Block("your book", columns, tuple(rows))
+
+
+def _millions(value: float) -> str:
+    return f"{value:,.1f}"
 
 
 def _row(one: dict[Any, Any]) -> tuple[str, ...]:

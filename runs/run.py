@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +14,7 @@ import pandas as pd
 import pyarrow as pa
 
 from nobid.runs.block_tables import units_of
+from nobid.runs.census import network_of
 from nobid.runs.errors import InputError
 from nobid.runs.fork import timetable
 from nobid.runs.months import month_index, month_label
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from nobid.model.contagion import Contagion
+    from nobid.runs.by_month import ByMonth
     from nobid.runs.causation import Causation
     from nobid.runs.explain import Explanation
     from nobid.runs.figure_style import FigureMeta
@@ -51,13 +53,14 @@ class Order:
     caution: str = ""
     barred: str = ""
 
-    def model(self, paths: range, *, keep_agents: bool) -> Any:
-        """A model of these paths at the start; a fork's changes its rules when their months come.
+    def model(self, paths: Sequence[int], *, keep_agents: bool) -> Any:
+        """A model of these paths of one network at the start; a fork's changes its rules when their months come.
 
         `caution` is told as a warning BitsNotPromised. Errors: InputError where the order is `barred`.
         """
         self.permits()
-        founding, later = timetable(self.scenario)
+        (network,) = {network_of(self.scenario, path) for path in paths}
+        founding, later = timetable(self.scenario, network)
         asked = {"seed": self.seed, "execution": self.execution, "agents": self.agents, "keep_agents": keep_agents}
         return engine()(founding, paths=paths, **asked, **({"later": later} if later else {}))
 
@@ -215,6 +218,13 @@ class Run:
         if name not in FIGURES:
             raise InputError(f'there is no figure "{name}"{did_you_mean(name, FIGURES)}')
         return FIGURES[name](self)
+
+    @cached_property
+    def by_month(self) -> ByMonth:
+        """The monthly table, of which figures over the finished paths are asked for: quantiles, means, shares."""
+        from nobid.runs.by_month import by_month
+
+        return by_month(self)
 
     @property
     def knows_causes(self) -> bool:

@@ -7,7 +7,7 @@ import json
 import os
 import platform
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from importlib import import_module
@@ -15,7 +15,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from nobid.model.policies import Policy
 from nobid.runs.fork import ForkedScenario, fork_record, stage_file
+from nobid.runs.policies import known
 from nobid.runs.run_directory import RECORD, SHORT_HASH, RunDirectory, plan
 
 if TYPE_CHECKING:
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 
 BITS_DEPEND_ON = ("numpy", "mesa", "scipy", "pandas", "pyarrow")
 PACKAGE = Path(__file__).resolve().parent.parent
-ENGINE = ("agents", "model")  # the floors whose source decides the bits of a run
+ENGINE = ("agents/*.py", "model/*.py", "runs/synthetic*.py", "runs/census.py")  # the source that decides a run's bits
 RULES_RUN_ON: Final = ("numpy", "scipy", "mesa")  # of the versions: those on which the bits of a path depend
 
 
@@ -58,6 +60,7 @@ def run_record(run: Run) -> dict[str, Any]:
         "cpu_seconds": {phase: round(seconds, 3) for phase, seconds in run.cpu_seconds.items()},
         "fork": fork_record(one),
         "own_agents": own_agents(run.order.agents),
+        "own_policies": own_policies(one.founding.policies),
         **made_by(),
         "argv": list(run.order.argv),
     }
@@ -76,7 +79,22 @@ def made_by() -> dict[str, Any]:
 
 def own_agents(agents: Mapping[str, type] | None) -> dict[str, str]:
     """Which kinds of agents follow rules of the user's own, and the name of their class."""
-    return {kind: f"{cls.__module__}.{cls.__qualname__}" for kind, cls in sorted((agents or {}).items())}
+    return {kind: _class(cls) for kind, cls in sorted((agents or {}).items())}
+
+
+def own_policies(policies: Iterable[Policy]) -> dict[str, str]:
+    """Which policies are of the user's own, neither shipped nor installed, and the name of their class."""
+    return {one.name: _class(type(one)) for one in policies if known().get(one.name) is not type(one)}
+
+
+def missing_policies(record: Mapping[str, Any]) -> dict[str, str]:
+    """The policies of a record's own, with the name of their class, that are not known here by now."""
+    here = {name: _class(cls) for name, cls in known().items()}
+    return {name: cls for name, cls in (record.get("own_policies") or {}).items() if here.get(name) != cls}
+
+
+def _class(cls: type) -> str:
+    return f"{cls.__module__}.{cls.__qualname__}"
 
 
 @cache
@@ -93,11 +111,11 @@ def git_commit() -> str | None:
 
 @cache
 def engine_hash() -> str:
-    """A hash of the source of all rules: runs of one hash follow the same rules, whatever the version says."""
+    """A hash of the source of all rules, of those that draw a world too: runs of one hash follow the same rules, whatever the version says."""
     found = hashlib.sha256()
-    for floor in ENGINE:
-        for file in sorted((PACKAGE / floor).glob("*.py")):
-            found.update(f"{floor}/{file.name}\n".encode() + file.read_bytes())
+    for pattern in ENGINE:
+        for file in sorted(PACKAGE.glob(pattern)):
+            found.update(f"{file.relative_to(PACKAGE).as_posix()}\n".encode() + file.read_bytes())
     return found.hexdigest()
 
 
@@ -110,7 +128,7 @@ def differences(record: Mapping[str, Any], *, also: Sequence[str] = ()) -> list[
     then, versions = record.get("versions", {}), now["versions"]
     other = [
         f"{one} {then.get(one, '?')} (here {versions[one]})"
-        for one in (*RULES_RUN_ON, *also)
+        for one in (*also, *RULES_RUN_ON)
         if then.get(one) != versions[one]
     ]
     if record.get("version") != now["version"]:

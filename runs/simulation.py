@@ -13,6 +13,7 @@ from nobid.model.outcome import ModelStopped
 from nobid.runs.block_run import BlockResult, run_block, timed
 from nobid.runs.job import Job, Spread, job
 from nobid.runs.order import Asked, continued, ordered
+from nobid.runs.policies import PoliciesAsked
 from nobid.runs.progress import Progress, Teller
 from nobid.runs.run import PATHS_PER_BLOCK, PHASES, Order, Run, engine
 from nobid.runs.run_directory import SHORT_HASH, Block, RunDirectory
@@ -42,6 +43,7 @@ def simulate(
     path: int | None = None,
     months: int | None = None,
     set: Mapping[str, Any] | Iterable[str] | None = None,
+    policy: PoliciesAsked = None,
     start_from: str | Path | Run | None = None,
     month: str | None = None,
     execution: str = "cohort",
@@ -60,6 +62,7 @@ def simulate(
     """The scenario has run on `paths` paths, or on the one path with the number `path`; it lies in `out` if given.
 
     Path k is the same, bit for bit, alone and among others. Own agents: `agents={"miner": MyMiner}`.
+    `policy`: what holds besides the scenario's own policies: "ltv_cap:max=0.5 + repo_facility", or objects.
     `out` may be a function of the order, such as one that calls `default_out`. A fork: the run `start_from` goes on
     from `month` with the changes in `set`. Where nothing is said: the baseline, one path, seed 7; for a fork the
     scenario, paths, seed and agents of its run. `workers` processes of this machine, or a Dask `cluster`
@@ -68,7 +71,9 @@ def simulate(
     number of paths. In a folder that holds part of the run, only what is missing is run.
     Errors: InputError for a mistake in what was given; ModelStopped when a single path cannot go on; Interrupted.
     """
-    asked = Asked(name, paths, path, seed, months, set, start_from, month, execution, agents, chunk, tuple(argv))
+    asked = Asked(
+        name, paths, path, seed, months, set, start_from, month, execution, agents, chunk, tuple(argv), policy
+    )
     spread = Spread.asked(workers=workers, shard=shard, keep=keep, cluster=cluster, mixed=mixed)
     return _simulated(lambda: ordered(asked), spread, out=out, progress=progress, figures=figures)
 
@@ -113,7 +118,7 @@ def _simulated(
         run = Run(order(), cpu_seconds=clock)
     found = job(run, spread, out(run.order) if callable(out) else out)
     _work_off(found, progress)
-    if found.directory is not None and figures and spread.shard is None and not run.figures:
+    if found.directory is not None and figures and spread.shard is None and not run.figures and run.by_month.paths:
         _draw(run, found.directory)
         written(run, found.directory, found.about)
     return run

@@ -10,15 +10,14 @@ from typing import Any, Final
 
 from nobid.runs.errors import InputError
 from nobid.runs.fork import fork_from_record
+from nobid.runs.policies import GROUP
 from nobid.runs.run import Order, Run
-from nobid.runs.run_directory import SHORT_HASH
-from nobid.runs.run_record import Stored, made_by
+from nobid.runs.run_record import Stored, differences, made_by, missing_policies
 from nobid.runs.scenario_files import did_you_mean
 from nobid.runs.scenarios import Scenario, scenario
 
 OUT: Final = Path("out")  # where runs lie that were given no other place
 KINDS: Final[dict[str, type]] = {"scenario": str, "config_hash": str, "seed": int, "status": str, "paths": list}
-LIBRARIES: Final = ("python", "numpy", "scipy", "mesa")  # of the record's versions: those that the rules run on
 
 
 def open_run(path: str | Path, *, agents: Mapping[str, type] | None = None) -> Run:
@@ -100,6 +99,12 @@ def _scenario(folder: Path, record: Mapping[str, Any]) -> Scenario:
     file = folder / "resolved.toml"
     if not file.is_file():
         raise InputError(f"{folder}: its resolved.toml is missing: the run's scenario cannot be told.")
+    if missing := missing_policies(record):
+        names = ", ".join(f"{name}: {cls}" for name, cls in missing.items())
+        raise InputError(
+            f"{folder} was simulated with a policy of its own ({names}), whose class a run directory does not hold: "
+            f"install it under the entry point group {GROUP} to open the run here."
+        )
     try:
         found = scenario(file)
         given = folder / "scenario.toml"
@@ -115,15 +120,7 @@ def _scenario(folder: Path, record: Mapping[str, Any]) -> Scenario:
 
 def _caution(folder: Path, record: Mapping[str, Any], world: Scenario) -> str:
     """Why a path simulated again may differ from the stored one; "" where its bits are promised."""
-    now = made_by()
-    then, here = record.get("versions", {}), now["versions"]
-    other = [f"{one} {then.get(one, '?')} (here {here[one]})" for one in LIBRARIES if then.get(one) != here[one]]
-    if record.get("version") != now["version"]:
-        other.insert(0, f"nobid {record.get('version', '?')} (here {now['version']})")
-    elif record.get("engine") != now["engine"]:
-        other.insert(0, f"other rules of nobid (commit {str(record.get('commit'))[:SHORT_HASH]})")
-    if record.get("processor") != now["processor"]:
-        other.append("another processor")
+    other = differences(record, also=("python",))
     if world.hash != record["config_hash"]:
         if not other:
             raise InputError(f"{folder}: its resolved.toml was changed: it is not the scenario that ran.")

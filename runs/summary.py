@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from nobid.runs.months import month_label
+from nobid.runs.network_variance import network_blocks, network_figures, network_numbers, network_remarks
 from nobid.runs.risk_blocks import risk_blocks, risk_numbers, risk_of_many, risk_remarks
 from nobid.runs.summary_blocks import Block, blocks_of_many, blocks_of_one
 from nobid.runs.summary_causes import told_causes
@@ -65,10 +66,13 @@ def summarise(run: Run) -> Summary:
     facts = facts_of(run)
     if run.knows_causes:
         facts["r_worst_quarter"] = run.systemic().worst_quarter
-    told = risk_of_many(run)
-    blocks = blocks_of_one(run) if len(run.paths) == 1 else (*blocks_of_many(run, facts), *risk_blocks(run, told))
-    remarks = (*risk_remarks(told), *_remarks(run))
-    return Summary(headline(run), blocks, run.outcome, remarks, {**_numbers(run, facts), **risk_numbers(told)})
+    if len(run.paths) == 1:
+        return Summary(headline(run), blocks_of_one(run), run.outcome, tuple(_remarks(run)), _numbers(run, facts))
+    told, networks = risk_of_many(run), network_figures(run, facts)
+    blocks = (*blocks_of_many(run, facts), *risk_blocks(run, told), *network_blocks(run, networks))
+    remarks = (*risk_remarks(told), *network_remarks(networks), *_remarks(run))
+    numbers = {**_numbers(run, facts), **risk_numbers(told), **network_numbers(networks)}
+    return Summary(headline(run), blocks, run.outcome, remarks, numbers)
 
 
 def headline(run: Run) -> str:
@@ -95,14 +99,14 @@ def outcome_sentence(run: Run) -> str:
     lenders, buyers = whole["defaults_lender"], whole["defaults_buyer"]
     if len(outcomes) == 1:
         return (
-            f"{months}: {defaulted.iloc[0]:.0f} of {numbers['miner'] + numbers['neocloud']} borrowers, "
-            f"{lenders.iloc[0]:.0f} of {numbers['lender']} lenders and {buyers.iloc[0]:.0f} of {numbers['buyer']} "
-            "GPU buyers defaulted."
+            f"{months}: {defaulted.iloc[0]:,.0f} of {numbers['miner'] + numbers['neocloud']:,.0f} borrowers, "
+            f"{lenders.iloc[0]:.0f} of {numbers['lender']:,.0f} lenders and {buyers.iloc[0]:.0f} of "
+            f"{numbers['buyer']:,.0f} GPU buyers defaulted."
         )
     low, middle, high = defaulted.quantile(list(BAND))
     sentence = (
-        f"{months}, on {len(whole)} paths: {middle:.0f} of {numbers['miner'] + numbers['neocloud']} borrowers "
-        f"defaulted in the median path ({low:.0f} – {high:.0f} in 90 % of them)."
+        f"{months}, on {len(whole)} paths: {middle:,.0f} of {numbers['miner'] + numbers['neocloud']:,.0f} borrowers "
+        f"defaulted in the median path ({low:,.0f} – {high:,.0f} in 90 % of them)."
     )
     before = f"{failed} of {len(outcomes)} paths failed, and they may be the worst ones; the others "
     return before + sentence if failed else sentence
@@ -121,7 +125,7 @@ def _numbers(run: Run, facts: pd.DataFrame) -> dict[str, Any]:
     single = len(run.paths) == 1
     figures: dict[str, Any] = {}
     for name in facts.columns:
-        if name == "failure":
+        if name in ("failure", "network"):
             continue
         key = str(name).replace("|", ", ")
         values = facts[name]

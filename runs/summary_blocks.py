@@ -27,6 +27,7 @@ from nobid.runs.summary_figures import (
 if TYPE_CHECKING:
     from nobid.runs.run import Run
 
+
 KINDS = {"miner": "miners", "neocloud": "neo-clouds", "lender": "lenders", "buyer": "GPU buyers"}
 
 
@@ -46,13 +47,13 @@ def blocks_of_one(run: Run) -> tuple[Block, ...]:
 
 def blocks_of_many(run: Run, facts: pd.DataFrame) -> tuple[Block, ...]:
     """The parts of the table for many paths: median and 5 to 95 %."""
-    return (_defaults_of_many(run, facts), _prices_of_many(run, facts), _rest_of_many(facts))
+    return (_defaults_of_many(run, facts), _markets_of_many(run, facts))
 
 
 def _defaults_of_one(run: Run) -> Block:
     one = run.outcomes.iloc[0]
     lines: list[tuple[str, str, Callable[[float], str], str]] = [
-        (KINDS[kind], f"defaults_{kind}", count, f"{of}") for kind, of in agents_in(run).items()
+        (KINDS[kind], f"defaults_{kind}", count, count(of)) for kind, of in agents_in(run).items()
     ]
     unit, shown = money(run)
     lines.append((f"debt defaulted, {unit}", "debt_defaulted", shown, shown(debt_at_start(run))))
@@ -108,8 +109,8 @@ def _defaults_of_many(run: Run, facts: pd.DataFrame) -> Block:
     agents = agents_in(run)
     unit, shown = money(run)
     rows = [
-        ("borrowers", *band(borrowers_in(facts), count), f"{agents['miner'] + agents['neocloud']}"),
-        *((KINDS[kind], *band(facts[f"defaults_{kind}"], count), f"{of}") for kind, of in agents.items()),
+        ("borrowers", *band(borrowers_in(facts), count), count(agents["miner"] + agents["neocloud"])),
+        *((KINDS[kind], *band(facts[f"defaults_{kind}"], count), count(of)) for kind, of in agents.items()),
         (f"debt defaulted, {unit}", *band(facts["debt_defaulted"], shown), shown(debt_at_start(run))),
         (f"lender losses, {unit}", *band(facts["lender_losses"], shown), ""),
         *worst_quarter_row(run),
@@ -117,16 +118,10 @@ def _defaults_of_many(run: Run, facts: pd.DataFrame) -> Block:
     return Block("defaulted", ("median", "5–95 %", "of"), tuple(rows))
 
 
-def _prices_of_many(run: Run, facts: pd.DataFrame) -> Block:
-    rows = []
-    for label, _, _ in price_lines(run):
-        start = figure(facts[f"{label}|start"].median())
-        rows.append((label, start, *band(facts[f"{label}|low"], figure), *band(facts[f"{label}|end"], figure)))
-    return Block("prices", ("start", "low: median", "5–95 %", "end: median", "5–95 %"), tuple(rows))
-
-
-def _rest_of_many(facts: pd.DataFrame) -> Block:
+def _markets_of_many(run: Run, facts: pd.DataFrame) -> Block:
+    lows = [(f"{label}, lowest", f"{label}|low") for label, _, divisor in price_lines(run) if divisor]
     rows = [
+        *((words, *band(facts[column], figure)) for words, column in lows),
         ("GPUs offered by forced sellers, most in a month", *band(facts["gpus_offered_worst_month"], count)),
         ("GPUs sold, all months", *band(facts["gpus_sold"], count)),
         ("GPUs unsold, worst month end", *band(facts["gpus_unsold_worst_month_end"], count)),
@@ -134,4 +129,4 @@ def _rest_of_many(facts: pd.DataFrame) -> Block:
         ("facility coverage (DSCR) below 1, first", *month_band(facts["dscr_facility_first_below_1"])),
         ("rounds in the worst month", *band(facts["rounds_worst_month"], count)),
     ]
-    return Block("markets and coverage", ("median", "5–95 %"), tuple(rows))
+    return Block("prices, markets and coverage", ("median", "5–95 %"), tuple(rows))

@@ -26,24 +26,18 @@ def borrowers_in(outcomes: pd.DataFrame) -> pd.Series[float]:
     return outcomes["defaults_miner"] + outcomes["defaults_neocloud"]
 
 
-def agents_in(run: Run) -> dict[str, int]:
-    """How many agents of each kind there are at the start."""
-    founding = run.scenario.founding
-    miners = sum(row.kind == "miner" for row in founding.borrowers)
-    return {
-        "miner": miners,
-        "neocloud": len(founding.borrowers) - miners,
-        "lender": len(founding.lenders),
-        "buyer": len(founding.buyers),
-    }
+def agents_in(run: Run) -> dict[str, float]:
+    """How many agents of each kind there are at the start, on average over the paths where their networks differ."""
+    return run.scenario.census.mean_agents(run.paths)
 
 
 def debt_at_start(run: Run) -> float:
-    """USD m drawn on all facilities."""
-    return sum(row.drawn for row in run.scenario.founding.facilities)
+    """USD m drawn on all facilities, on average over the paths where their networks differ."""
+    return run.scenario.census.mean_debt(run.paths)
 
 
-def _shown_generations(run: Run) -> list[str]:
+def shown_generations(run: Run) -> list[str]:
+    """The generations that tables show."""
     names = [row.name for row in run.scenario.founding.generations]
     return [name for name in MARKED if name in names] or names[:2]
 
@@ -51,7 +45,7 @@ def _shown_generations(run: Run) -> list[str]:
 def price_lines(run: Run) -> list[tuple[str, str, str]]:
     """What stands in the price block: label, column, divisor column ("" for none)."""
     lines = [("rent, USD per H100e-hour", "rent", "")]
-    for name in _shown_generations(run):
+    for name in shown_generations(run):
         lines.append((f"{name} mark, USD", f"mark_{name}", ""))
         lines.append((f"{name} mark / book", f"mark_{name}", f"book_{name}"))
         lines.append((f"{name} mark / V (value in use)", f"mark_{name}", f"value_{name}"))

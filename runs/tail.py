@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
-import warnings
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nobid.runs.estimate import BATCH, BOOTSTRAP_UP_TO, LEVEL, RESAMPLES, SEED, Estimate
+from nobid.runs.estimate import BOOTSTRAP_UP_TO, LEVEL, Estimate, bca
 
 if TYPE_CHECKING:
     from nobid.runs.run import Run
@@ -54,50 +51,27 @@ def shortfall(values: Array) -> Estimate | None:
     if float(np.ptp(values)) <= 0.0:
         return Estimate(value, value, value, paths, "same")
     if paths > BOOTSTRAP_UP_TO:
-        return _by_influence(values, value)
-    from scipy.stats import bootstrap
-
-    rng = np.random.default_rng(SEED)
-    asked: dict[str, Any] = {"n_resamples": RESAMPLES, "batch": BATCH, "confidence_level": LEVEL, "rng": rng}
-    with warnings.catch_warnings(), np.errstate(divide="ignore", invalid="ignore"):
-        warnings.simplefilter("ignore")  # a degenerate sample has no BCa interval: told by the ends below
-        found = bootstrap((values,), expected_shortfall, method="BCa", vectorized=True, **asked)
-    low, high = (float(end) for end in found.confidence_interval)
-    if not (np.isfinite(low) and np.isfinite(high)):
-        ends = [(1.0 - LEVEL) / 2.0, (1.0 + LEVEL) / 2.0]
-        low, high = (float(end) for end in np.quantile(found.bootstrap_distribution, ends))
-    return Estimate(value, low, high, paths, "bca")
+        return by_influence(value, tail_moves(values))
+    return bca(expected_shortfall, value, values)
 
 
-def _by_influence(values: Array, value: float) -> Estimate:
-    """A normal interval: how far each path moves the figure, max(x - VaR, 0) / 5 %."""
+def tail_moves(values: Array) -> Array:
+    """How far each path moves the expected shortfall, up to a constant: max(x - VaR, 0) / 5 %."""
+    edge = float(np.quantile(values, 1.0 - TAIL))
+    moves: Array = np.maximum(values - edge, 0.0) / TAIL
+    return moves
+
+
+def by_influence(value: float, moves: Array) -> Estimate:
+    """A normal interval around a figure that each path moves so far: for more paths than a bootstrap is worth."""
     from scipy.stats import norm
 
-    edge = float(np.quantile(values, 1.0 - TAIL))
-    moves = np.maximum(values - edge, 0.0) / TAIL
-    half = float(norm.ppf((1.0 + LEVEL) / 2.0)) * float(moves.std(ddof=1)) / np.sqrt(len(values))
-    return Estimate(value, value - half, value + half, len(values), "many")
+    half = float(norm.ppf((1.0 + LEVEL) / 2.0)) * float(moves.std(ddof=1)) / np.sqrt(len(moves))
+    return Estimate(value, value - half, value + half, len(moves), "many")
 
 
 def too_few_paths(run: Run) -> str:
     """Why the tail is not told, and the command that would supply it."""
-    return f"n/a below {PATHS_FOR_TAIL} paths ({_command(run)})"
+    from nobid.runs.again import with_paths
 
-
-def _command(run: Run) -> str:
-    argv = list(run.order.argv)
-    if argv[:1] != ["run"]:
-        return f'simulate("{run.scenario.name}", seed={run.seed}, paths={ENOUGH_PATHS})'
-    return shlex.join(["nobid", *_without(argv, ("--paths", "--path")), "--paths", str(ENOUGH_PATHS)])
-
-
-def _without(argv: Sequence[str], options: Sequence[str]) -> list[str]:
-    """The command line without these options and their values."""
-    kept: list[str] = []
-    skip = False
-    for word in argv:
-        if skip or word in options:
-            skip = not skip
-        elif word.split("=")[0] not in options:
-            kept.append(word)
-    return kept
+    return f"n/a below {PATHS_FOR_TAIL} paths ({with_paths(run, ENOUGH_PATHS)})"

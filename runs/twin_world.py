@@ -14,10 +14,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from nobid.model.outcome import Failure, ModelStopped
+from nobid.model.outcome import ModelStopped
 from nobid.model.parameters import Parameters
-from nobid.runs.block_tables import tables_of
+from nobid.runs.block_run import run_block
+from nobid.runs.census import cohorts
 from nobid.runs.fork import ForkedScenario, Stage
+from nobid.runs.months import month_index
 from nobid.runs.run import Order, Run
 from nobid.runs.run_directory import plan
 from nobid.runs.scenarios import Scenario
@@ -110,15 +112,17 @@ def twin(
     """The run's paths have run again with the change; `passed` hears path-months done and defaults found."""
     order = replace(run.order, scenario=switched(run.scenario, change), execution="cohort")
     wanted = run.paths if paths is None else tuple(paths)
-    parts = [_block(order, block.paths, passed) for block in plan(wanted, [], size=order.chunk)]
-    counts = [np.concatenate([part[number] for part in parts]) for number in range(3)]
+    blocks = plan(wanted, [], size=order.chunk)
+    together = [paths for block in blocks for paths in cohorts(order.scenario, block.paths)]
+    parts = [_block(order, paths, passed) for paths in together]
+    place = np.argsort(np.concatenate([[*paths] for paths in together]), kind="stable")
+    borrowers, lenders, losses = (np.concatenate([part[number] for part in parts])[place] for number in range(3))
     when = {key: month for part in parts for key, month in part[3].items()}
     missing = frozenset(path for part in parts for path in part[4])
-    borrowers, lenders, losses = counts
     return World(name, tuple(sorted(wanted)), borrowers, lenders, losses, when, missing)
 
 
-def _block(order: Order, paths: range, passed: Passed | None) -> tuple[Any, ...]:
+def _block(order: Order, paths: Sequence[int], passed: Passed | None) -> tuple[Any, ...]:
     """Counts by path, who failed when, and the paths that stopped."""
     model = order.model(paths, keep_agents=False)
     try:
@@ -158,38 +162,27 @@ def afresh(run: Run) -> Run:
     if not run.order.caution:
         return run
     found = Run(replace(run.order, execution="cohort"))
-    start, months = run.scenario.parameters.start, run.scenario.parameters.months
     for block in plan(run.paths, [], size=run.order.chunk):
-        model = found.order.model(block.paths, keep_agents=False)
-        try:
-            missing = _runs_through(model, months, None)
-            failures = list(model.failures) or [
-                Failure(path, model.month, "did not finish") for path in sorted(missing)
-            ]
-            tables = tables_of(model, block.paths, start=start, failures=failures)
-        finally:
-            model.close()
+        _, tables = run_block(found.order, block, keep_agents=False, told=lambda months, defaults: None)
         for name, table in tables.items():
             found.kept.setdefault(name, []).append(table)
     found.order = replace(found.order, caution="")
     return found
 
 
-def itself(run: Run, paths: Sequence[int] | None = None) -> World:
+def itself(run: Run) -> World:
     """The run as it was, read from its tables."""
-    wanted = tuple(sorted(run.paths if paths is None else paths))
+    wanted = tuple(sorted(run.paths))
     outcomes = run.outcomes.set_index("path").loc[list(wanted)]
     missing = frozenset(int(path) for path in outcomes.index[outcomes["failure"] != ""])
     borrowers = (outcomes["defaults_miner"] + outcomes["defaults_neocloud"]).to_numpy(dtype=float)
     lenders, losses = (outcomes[name].to_numpy(dtype=float) for name in ("defaults_lender", "lender_losses"))
-    return World("as it was", wanted, borrowers, lenders, losses, _when(run, wanted), missing)
+    return World("as it was", wanted, borrowers, lenders, losses, _when(run), missing)
 
 
-def _when(run: Run, paths: Sequence[int]) -> dict[Default, int]:
-    from nobid.runs.months import month_index
-
+def _when(run: Run) -> dict[Default, int]:
     start = month_index(run.scenario.parameters.start)
     events: pd.DataFrame = run.events
-    events = events[(events["kind"] == "default") & events["path"].isin(paths)]
+    events = events[events["kind"] == "default"]
     rows = zip(events["path"], events["source"], events["month"], strict=True)
     return {(int(path), str(source)): month_index(str(month)) - start for path, source, month in rows}

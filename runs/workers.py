@@ -202,7 +202,7 @@ def _work(block: Block, row: int, keep_agents: bool) -> BlockResult:
     """The block is done: its parts lie in the run directory, or come back as bytes where there is none."""
     board = _GIVEN["board"]
 
-    def told(months: int, defaults: float) -> None:
+    def told(months: float, defaults: float) -> None:
         board[2 * row], board[2 * row + 1] = months * len(block.paths), defaults
         if board[-1]:
             raise StoppedByHand
@@ -222,7 +222,7 @@ def stored_block(
     block: Block,
     *,
     keep_agents: bool,
-    told: Callable[[int, float], None],
+    told: Callable[[float, float], None],
     directory: RunDirectory | None,
 ) -> BlockResult:
     """The block has run; its parts lie in the directory, or are in the result where there is none."""

@@ -20,7 +20,7 @@ from tests.worlds import borrower, buyer, facility, generation, world
 
 RENT = 0.01  # USD/H100e-h, for ever: a machine without its contract earns next to nothing
 RATE, DRAWN = 0.12, 12.0
-TO_SPARE = 1e-6  # of the month's interest: rounding does not overdraw the firm's account
+TO_SPARE = 1e-6  # of the month's interest: what the firm earns beyond it
 STILL = {
     "regime__stochastic": True, "regime__calm_to_stress": 0.0, "coin__volatility": 0.0, "coin__jump_probability": 0.0,
     "demand__volatility": 0.0, "demand__volatility_uncertainty": 0.0, "demand__growth_uncertainty": 0.0,
@@ -29,13 +29,13 @@ STILL = {
 }  # fmt: skip
 
 
-def one_loan(hazard: float, recovery: float, *, months: int = 60) -> Founding:
-    """The world: `hazard` a month, `recovery` a share of what is out."""
+def one_loan(hazard: float, recovery: float, *, months: int = 60, to_spare: float = TO_SPARE) -> Founding:
+    """The world: `hazard` a month, `recovery` a share of what is out; the firm has `to_spare` of its interest left."""
     rules = Parameters()
     megawatt = rules.hosting.site_value * np.sqrt(RENT / rules.rental.reference_rent)
     site = recovery * DRAWN / (megawatt * (1.0 - rules.debt.liquidation_cost))
     capacity = rules.rental.utilisation_cap  # of the one machine
-    price = DRAWN * RATE / MONTHS * (1.0 + TO_SPARE) * MILLION / (capacity * HOURS)
+    price = DRAWN * RATE / MONTHS * (1.0 + to_spare) * MILLION / (capacity * HOURS)
     loan = facility("Loan", kind="project", drawn=DRAWN, rate=RATE, months=10 * months, site_mw=site)
     keys: dict[str, Any] = {**STILL, "buyers__lab_hazard_calm": hazard, "months": months}
     return world(

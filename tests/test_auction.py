@@ -329,3 +329,21 @@ def test_a_thousand_random_auctions_agree_with_a_dense_grid_of_prices() -> None:
     assert np.all(near | at_reserve | ~traded)
     assert traded.mean() > 0.9
     assert near.mean() > 0.5
+
+
+# ---- paths on which nothing is asked
+
+
+def test_paths_on_which_nothing_is_asked_do_not_change_the_others() -> None:
+    luck = np.random.default_rng(3)
+    bids = [luck.uniform(1.0, 9.0, (5, 6)) for _ in range(3)]
+    ask, reserve = luck.uniform(1.0, 20.0, (2, 6)), luck.uniform(0.5, 4.0, (2, 6))
+    ask[:, [1, 4]] = 0.0
+    together = call_auction(*bids, ask=ask, reserve=reserve)
+    for path in range(6):
+        alone = call_auction(*(b[:, [path]] for b in bids), ask=ask[:, [path]], reserve=reserve[:, [path]])
+        assert together.price[[path]].tobytes() == alone.price.tobytes()
+        assert together.bought[:, [path]].tobytes() == alone.bought.tobytes()
+        assert together.sold[:, [path]].tobytes() == alone.sold.tobytes()
+    assert together.price[[1, 4]].tolist() == [0.0, 0.0]
+    assert (together.price[[0, 2, 3, 5]] > 0.0).all()

@@ -14,7 +14,7 @@ from nobid.agents.buyer import GPUBuyer
 from nobid.agents.lender import Lender
 from nobid.agents.miner import Miner
 from nobid.agents.neocloud import NeoCloud
-from nobid.agents.state import Rows
+from nobid.agents.state import Link, Rows, ordered_sum
 from nobid.model.draws import Draws
 from nobid.model.system import ComputeCreditModel
 from nobid.runs.scenarios import scenario
@@ -61,6 +61,29 @@ def test_agent_by_agent_and_all_at_once_give_the_same_bits(name: str, months: in
     assert same_bits(columns_of(cohort), columns_of(agent)) == []
     assert cohort.record.events == agent.record.events
     assert cohort.fired == agent.fired
+
+
+# ---- the ordered sum
+
+
+@pytest.mark.parametrize("rows", [0, 1, 7, 8, 9, 130, 1000])
+@pytest.mark.parametrize("shape", [(1,), (2,), (3,), (64,), (9, 1), (9, 2)])
+def test_a_sum_down_the_rows_adds_one_row_after_the_other_whatever_stands_beside(
+    rows: int, shape: tuple[int, ...]
+) -> None:
+    luck = np.random.default_rng(7)
+    values = luck.standard_normal((rows, *shape)) * np.exp(8.0 * luck.standard_normal((rows, *shape)))
+    one_by_one = np.zeros(shape)
+    for row in values:
+        one_by_one = one_by_one + row
+    assert ordered_sum(values).tobytes() == one_by_one.tobytes()
+    assert ordered_sum(np.asfortranarray(values)).tobytes() == one_by_one.tobytes()
+    assert Link(np.zeros(rows, dtype=np.intp), 1).sum(values)[0].tobytes() == one_by_one.tobytes()
+
+
+@pytest.mark.parametrize("paths", [1, 2])
+def test_a_sum_of_negative_nothings_is_nothing(paths: int) -> None:
+    assert not np.signbit(ordered_sum(np.full((9, paths), -0.0))).any()
 
 
 # ---- every rule by itself

@@ -174,6 +174,36 @@ def test_a_book_is_asked_of_a_finished_run_from_the_command_line(tmp_path: Path,
     assert "n/a below 500 paths" in told["remarks"][0]
 
 
+def test_a_book_comes_with_the_run_and_is_shown_again_and_gone_on_with(
+    tmp_path: Path, toy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nobid.runs.simulation._draw", lambda run, directory: None)
+    book_file = str(positions(tmp_path, f"issuer,amount\n{_first_issuer(toy)},10\n"))
+    folder = str(tmp_path / "r")
+    asked = ("run", "toy", "--paths", "3", "--months", "3", "--out", folder)
+    told = []
+    for words in (asked, ("show", folder), ("resume", folder)):
+        answer = CliRunner().invoke(app, [*words, "--book", book_file, "--json"])
+        assert answer.exit_code == 0, answer.output
+        assert "your book" in answer.stderr
+        told.append(json.loads(answer.stdout)["book"]["positions"])
+    alone = CliRunner().invoke(app, ["risk", folder, "--book", book_file, "--json"])
+    assert told == [json.loads(alone.stdout)["positions"]] * 3
+
+
+@pytest.mark.parametrize("verb", ["run", "resume"])
+def test_a_bad_book_is_refused_before_anything_is_simulated(
+    verb: str, tmp_path: Path, toy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nobid.runs.simulation._work_off", lambda *asked: pytest.fail("it was simulated"))
+    bad = str(positions(tmp_path, "issuer,amount\nNobody,10\n"))
+    words = ["run", "toy", "--out", str(tmp_path / "r")] if verb == "run" else ["resume", str(toy)]
+    answer = CliRunner().invoke(app, [*words, "--book", bad])
+    assert (answer.exit_code, answer.stderr.count("\n")) == (2, 1)
+    assert answer.stderr.startswith("positions.csv, row 2: there is no issuer Nobody")
+    assert not (tmp_path / "r").exists()
+
+
 def _first_issuer(folder: Path) -> str:
     from nobid.runs import open_run
 

@@ -86,16 +86,27 @@ STOCKS = {
 COLUMNS = {"borrowers": ("miners", "neo-clouds"), **{name: (name,) for name in SECTORS[2:]}}
 
 
-def test_every_row_and_sector_of_the_matrix_moves_in_a_shipped_scenario_or_a_test() -> None:
+PUBLIC_HELP = "repo_facility + lender_capital:payer=public + liquid_retrofit:subsidy=0.5"
+
+
+def test_every_row_and_sector_of_the_matrix_moves_in_a_shipped_scenario_with_the_public_in_it_or_a_test() -> None:
     rows, sectors = set(), set()
-    model = ComputeCreditModel(scenario("everything").founding, paths=range(8))
+    model = ComputeCreditModel(scenario("everything", policy=PUBLIC_HELP).founding, paths=range(8))
     for _ in range(24):
         model.step()
         rows |= {CASH_ROWS[i] for i in np.flatnonzero(model.columns["books", "turnover"].any(axis=-1))}
         sectors |= {SECTORS[i] for i in np.flatnonzero((model.columns["books", "matrix"] != 0.0).any(axis=(0, 2)))}
     elsewhere = {"sites sold", "shares sold", "support"}
     assert set(CASH_ROWS) - rows <= elsewhere, "test_default; test_debt; test_causes"
-    assert set(SECTORS) - sectors <= {"public"}
+    assert set(SECTORS) == sectors
+
+
+def test_without_a_policy_no_row_of_the_public_moves() -> None:
+    model = ComputeCreditModel(scenario("everything").founding, paths=range(4))
+    for _ in range(12):
+        model.step()
+        public = [model.books.row(row)[SECTORS.index("public")] for row in CASH_ROWS]
+        assert not np.any(public)
 
 
 # ---- broken on purpose

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import socket
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -14,22 +19,25 @@ from numpy._core import _multiarray_umath as umath
 from typer.testing import CliRunner
 
 from nobid.runs.cli import app
+from nobid.runs.run_record import package_version
 from nobid.runs.simulation import simulate
 from tests.ensembles import ended, finished, hashes, is_alive, killed, record, started, until
 
 pytest.importorskip("distributed", reason="without the extra [cluster] there is nothing to test")
 pytestmark = pytest.mark.slow
 
+WAYS = "(tcp://HOST:PORT, local:N)."
+
 
 class Scheduler:
     """A real scheduler, and workers that join it, each a process of its own."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, workers: int = 2, **environment: str) -> None:
         self.folder, self.file = folder, folder / "scheduler.json"
-        self.scheduler = self._process("scheduler", "--host", "127.0.0.1", "--port", "0")
+        self.scheduler = self._process("scheduler", "--host", "127.0.0.1", "--port", "0", **environment)
         until(self.file.exists, "the scheduler's file")
         self.address = json.loads(self.file.read_text(encoding="utf-8"))["address"]
-        self.workers = [self.joined(), self.joined()]
+        self.workers = [self.joined() for _ in range(workers)]
 
     def _process(self, what: str, *words: str, **more: str) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", f"distributed.cli.dask_{what}", "--scheduler-file", str(self.file), *words]
@@ -132,3 +140,64 @@ def test_an_address_that_is_none_is_told(tmp_path: Path, address: str, sentence:
     words = ["run", "toy", "--paths", "65", "--cluster", address, "--out", str(tmp_path / "r")]
     answer = CliRunner().invoke(app, words)
     assert (answer.exit_code, answer.stderr) == (2, sentence + "\n")
+
+
+@pytest.mark.parametrize("words", [b"", b"HTTP/1.1 400 Bad Request\r\n\r\n"])
+def test_a_port_where_something_else_listens_is_told_in_time(
+    words: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nobid.runs.cluster.PATIENCE", 1.0)
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        threading.Thread(target=_says, args=(other, words), daemon=True).start()
+        address = f"tcp://127.0.0.1:{other.getsockname()[1]}"
+        start = time.monotonic()
+        assert refused(tmp_path, address) == f"cluster = {address}: no Dask scheduler answers there {WAYS}\n"
+    assert time.monotonic() - start < 10.0
+
+
+def _says(server: socket.socket, words: bytes) -> None:
+    """To everybody who comes the server says these words, and no more."""
+    held = []
+    with suppress(OSError):
+        while True:
+            held.append(server.accept()[0])
+            held[-1].sendall(words)
+
+
+def test_a_scheduler_without_workers_or_of_another_nobid_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nobid.runs.cluster.PATIENCE", 2.0)
+    about = tmp_path / "other" / "nobid-0.0.1.dist-info"
+    about.mkdir(parents=True)
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: nobid\nVersion: 0.0.1\n", encoding="utf-8")
+    for name, environment, sentence in (
+        ("empty", {}, "the scheduler has no workers: start some."),
+        ("older", {"PYTHONPATH": str(about.parent)}, f"its scheduler has nobid 0.0.1, this is {package_version()}"),
+    ):
+        (tmp_path / name).mkdir()
+        found = Scheduler(tmp_path / name, workers=0, **environment)
+        try:
+            assert refused(tmp_path, found.address).startswith(f"cluster = {found.address}: {sentence}")
+        finally:
+            found.ends()
+
+
+def refused(folder: Path, address: str) -> str:
+    """What is said about a cluster that cannot be used; nothing has been simulated."""
+    words = ["run", "toy", "--paths", "65", "--cluster", address, "--out", str(folder / "r")]
+    answer = CliRunner().invoke(app, words)
+    assert (answer.exit_code, finished(folder / "r")) == (2, 0)
+    return answer.stderr
+
+
+def test_ctrl_c_keeps_what_is_finished_on_a_cluster_and_the_same_command_continues(tmp_path: Path, whole: Path) -> None:
+    process = started(tmp_path / "run.py", paths=120, cluster="local:2", out=tmp_path / "r")
+    until(lambda: finished(tmp_path / "r") >= 2, "the first blocks")
+    os.killpg(process.pid, signal.SIGINT)  # a terminal tells the workers too
+    said = ended(process).splitlines()[-1]
+    assert "paths are finished and kept; the same command continues." in said
+    assert record(tmp_path / "r")["status"] == "interrupted"
+    assert 2 <= finished(tmp_path / "r") < 30
+    assert ended(started(tmp_path / "run.py", paths=120, cluster="local:2", out=tmp_path / "r")) == ""
+    assert hashes(tmp_path / "r") == hashes(whole)

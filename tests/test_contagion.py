@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from nobid.model.cause_record import Cause
-from nobid.model.contagion import Contagion, Node
+from nobid.model.contagion import Contagion, Node, by_agent
 
 
 def cause(effect: str, of: str, weight: float, when: tuple[int, int, int], **more: Any) -> Cause:
@@ -55,21 +55,23 @@ def test_every_default_goes_back_to_roots(story: Contagion) -> None:
 
 
 def test_spread_counts_the_defaults_of_others_that_passed_through_an_agent(story: Contagion) -> None:
-    assert story.spread() == pytest.approx({"A": 0.6 + 0.25, "L": 0.6, "B": 0.5})
+    ways = {("A", "loss"): 0.6 + 0.25, ("L", "refused roll"): 0.6, ("B", "lost tenant"): 0.5}
+    assert story.spread() == pytest.approx(ways)
+    assert by_agent({**ways, ("A", "coin sale"): 1.0}) == pytest.approx({"A": 1.85, "L": 0.6, "B": 0.5})
 
 
 def test_depth_is_the_mean_number_of_defaults_before(story: Contagion) -> None:
     assert named(story.depth()) == pytest.approx({"A": 0.0, "B": 0.6, "C": 0.5 * 1.6 + 0.25})
 
 
-def test_r_is_what_the_defaults_of_a_quarter_bring_about_later(story: Contagion) -> None:
-    assert story.reproduction() == pytest.approx({0: (0.6 + 0.25 + 0.5) / 2, 1: 0.0})
-    assert story.caused_by_defaults() == pytest.approx(0.6 + 0.75)
+def test_the_defaults_of_a_period_bring_about_later_ones(story: Contagion) -> None:
+    assert story.offspring() == pytest.approx({0: 0.6 + 0.25, 1: 0.5})
+    assert story.offspring(3) == pytest.approx({0: 0.6 + 0.25 + 0.5})
 
 
-def test_channels_are_shares_of_all_defaults(story: Contagion) -> None:
+def test_channels_sum_to_all_defaults(story: Contagion) -> None:
     whole = {"rents": 1.25, "refused roll": 0.6, "coin": 0.4, "lost tenant": 0.5, "loss": 0.25}
-    assert story.channels() == pytest.approx({name: share / 3 for name, share in whole.items()})
+    assert story.channels() == pytest.approx(whole)
 
 
 def test_the_tree_hangs_every_default_on_its_largest_parent(story: Contagion) -> None:
@@ -94,7 +96,7 @@ def test_what_comes_back_to_an_agent_through_another_is_no_spread_of_its_own() -
         cause("B", "A", 1.0, (0, 2, 0), state="forced sale", cause_state="forced sale", channel="fire sale"),
         cause("A", "B", 1.0, (0, 4, 2), cause_state="forced sale", channel="fire sale"),
     ]
-    assert Contagion(rows).spread() == {"B": 1.0}
+    assert Contagion(rows).spread() == {("B", "fire sale"): 1.0}
 
 
 def test_an_agent_that_comes_twice_on_one_way_is_counted_once() -> None:
@@ -104,7 +106,7 @@ def test_an_agent_that_comes_twice_on_one_way_is_counted_once() -> None:
         cause("A", "B", 0.6, (1, 4, 2), cause_state="forced sale", channel="fire sale"),
         cause("A", "coin", 0.4, (1, 4, 2), channel="coin"),
     ]
-    assert Contagion(rows).spread() == {"B": 0.6}
+    assert Contagion(rows).spread() == {("B", "fire sale"): 0.6}
 
 
 def test_a_state_is_the_last_one_before_its_effect() -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
+from nobid.model.contagion import by_agent
 from nobid.runs import simulate
 from nobid.runs.cli import app
 from nobid.runs.errors import InputError
@@ -16,6 +16,7 @@ from nobid.runs.explain import explain, known_agent
 from nobid.runs.explain_agent import median_path
 from nobid.runs.explain_text import amounts_in_words, listed, money, months_between, percent, shares_in_words
 from nobid.runs.run import Run
+from tests.documents import builder
 from tests.test_causes import chain
 from tests.test_twins import run_of
 
@@ -82,7 +83,7 @@ def test_who_sold_what_and_who_lost_how_much_is_told(hand: Run) -> None:
 
 def test_what_followed_is_the_spread_of_the_graph(hand: Run) -> None:
     data = hand.explain("B", twins=False).data
-    assert data["spread"] == pytest.approx(hand.contagion().spread()["B"])
+    assert data["spread"] == pytest.approx(by_agent(hand.contagion().spread())["B"])
 
 
 def test_one_who_fails_without_contagion_too_is_told_so(hand: Run) -> None:
@@ -122,8 +123,8 @@ def test_a_ticker_and_small_letters_name_an_agent(stored: Path) -> None:
 
 
 def test_the_median_path_is_the_one_in_the_middle_of_the_dates(hand: Run) -> None:
-    assert median_path(hand, {4: "2027-01", 9: "2026-03", 5: "2026-07"}) == 5
-    assert median_path(hand, {}) == 0
+    assert median_path(hand, {4: "2027-01", 9: "2026-03", 5: "2026-07"}, hand.paths) == 5
+    assert median_path(hand, {}, hand.paths) == 0
 
 
 def test_a_notebook_sees_tables_and_escaped_text(hand: Run) -> None:
@@ -132,12 +133,8 @@ def test_a_notebook_sees_tables_and_escaped_text(hand: Run) -> None:
     assert "<script" not in shown
 
 
-def test_the_document_says_what_nobid_explain_says(repository: Path) -> None:
-    spec = spec_from_file_location("build_explained", repository / "docs" / "build_explained.py")
-    assert spec is not None
-    assert spec.loader is not None
-    script = module_from_spec(spec)
-    spec.loader.exec_module(script)
+def test_the_document_says_what_nobid_explain_says() -> None:
+    script = builder("build_explained")
     text = script.PAGE.read_text(encoding="utf-8")
     run = simulate(script.SCENARIO, seed=script.SEED, path=script.PATH, figures=False)
     stale = "stale: python docs/build_explained.py"

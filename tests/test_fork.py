@@ -114,7 +114,7 @@ def test_the_cost_of_a_machine_follows_its_parts_and_every_firm_pays_it() -> Non
     assert model.hardware.cost[0, 0] == pytest.approx(0.28 * 730.0, rel=1e-12)
     model.step()
     assert model.hardware.cost[0, 0] == pytest.approx(0.46 * 730.0, rel=1e-12)
-    model.changes_rules(before)
+    model.changes_rules(before, ())
     assert model.hardware.cost[0, 0] == pytest.approx(0.28 * 730.0, rel=1e-12)
     assert model.hardware.age[0, 0] == 14.0  # launched a year before the start, two months gone
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.util
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from types import FrameType, ModuleType
+from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -19,20 +17,9 @@ from nobid.model.books import TOLERANCE
 from nobid.model.parameters import Parameters
 from nobid.model.system import ComputeCreditModel
 from nobid.runs import scenario
+from tests.documents import DOCS, builder
 
-DOCS = Path(__file__).resolve().parent.parent / "docs"
-
-
-def _builder() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("build_odd", DOCS / "build_odd.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-BUILDER = _builder()
+BUILDER = builder("build_odd")
 TEXT = (DOCS / "odd.md").read_text("utf-8")
 PRINTED = BUILDER.blocks_of(TEXT)
 

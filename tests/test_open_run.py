@@ -166,6 +166,7 @@ def test_the_package_exports_it_as_a_function_not_as_a_module() -> None:
         (lambda record: record.update(version="0.0.9"), r"made with nobid 0\.0\.9 \(here "),
         (lambda record: record.update(engine="f00"), r"made with other rules of nobid \(commit "),
         (lambda record: record["versions"].update(numpy="1.0.0"), r"made with numpy 1\.0\.0 \(here "),
+        (lambda record: record["versions"].update(python="3.0.0"), r"made with python 3\.0\.0 \(here "),
         (lambda record: record["processor"].update(features=["ABACUS"]), "made with another processor"),
         (lambda record: record.pop("engine"), "made with other rules of nobid"),
     ],
@@ -289,5 +290,8 @@ def test_the_engines_hash_moves_with_the_rules_and_with_nothing_else(
     monkeypatch.setattr(run_record, "PACKAGE", tmp_path)
     (tmp_path / "runs" / "plots.py").write_text("", encoding="utf-8")
     assert run_record.engine_hash.__wrapped__() == before
-    (tmp_path / "model" / "world.py").write_text("", encoding="utf-8")
-    assert run_record.engine_hash.__wrapped__() != before
+    for rules in ("model/world.py", "runs/synthetic.py", "runs/census.py"):
+        kept = (tmp_path / rules).read_bytes()
+        (tmp_path / rules).write_text("", encoding="utf-8")
+        assert run_record.engine_hash.__wrapped__() != before
+        (tmp_path / rules).write_bytes(kept)

@@ -3,29 +3,18 @@
 from __future__ import annotations
 
 import functools
-import importlib.util
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 
+from tests.documents import builder
 from tests.oracle_cases import ELSEWHERE, OWN, SHARED, Check, adapters, case, case_file, each
 
-DOCS = Path(__file__).resolve().parent.parent / "docs"
 ADAPTERS = adapters()
 
 
-def _builder() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("build_validation", DOCS / "build_validation.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-BUILDER = _builder()
+BUILDER = builder("build_validation")
 
 
 @functools.cache

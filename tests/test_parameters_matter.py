@@ -14,12 +14,14 @@ from pydantic.fields import FieldInfo
 from nobid.model.founding import Founding, ShockPaths
 from nobid.model.parameters import Parameters
 from nobid.runs.scenarios import scenario
+from tests.test_backstop import racks, short
 from tests.test_debt import convertible, covenant, funding, note
 from tests.test_default import STEADY, failing, firm_and_loan, leased
 from tests.test_margin import coin_loan
+from tests.test_policies_of_credit import bank, burning
 from tests.test_repo import giver
-from tests.test_secondary import pledged
-from tests.worlds import borrower, buyer, changed, fingerprint, lender, run, world
+from tests.test_secondary import pledged, sale
+from tests.worlds import borrower, buyer, changed, fingerprint, lender, run, without_bids, world
 
 # Where a small move would not reach a threshold, or a field is no number: the value to move to.
 TO: dict[str, Any] = {
@@ -30,6 +32,7 @@ TO: dict[str, Any] = {
     "debt.waiver_months": 1,
     "debt.walk_away_ltv": 9.0,
     "invest.coin_months": 1,
+    "backstop.buyback_months": 6,
     "safe": ("CoreWeave", "Thin SPV"),
 }
 
@@ -108,6 +111,12 @@ def grounds() -> dict[str, tuple[Founding, int, tuple[int, ...]]]:
         "lease": (leased(hosting__relet_months=1), 4, (0,)),
         "pledged sale": (pledged(debt=2.0, need=1.0), 2, (0,)),
         "coin sale": (coin_loan(55_000.0, coin__daily_volume=1000.0), 3, (0,)),
+        "public bid": (sale(without_bids(), backstop__floor=0.5, backstop__budget=0.5), 2, (0,)),
+        "vendor's bid": (sale(without_bids(), backstop__buyback_price=0.3, backstop__buyback_budget=0.5), 2, (0,)),
+        "public loan": (short(buyer(), need=4.0, backstop__repo_capacity=3.0), 3, (0,)),
+        "racks": (racks(buyer(), backstop__retrofit_mw=1.0, backstop__retrofit_subsidy=0.5), 1, (0,)),
+        "standstill": (burning(debt__standstill=True, debt__standstill_trigger=0.8), 9, (0,)),
+        "capital": (bank(lenders__raised_equity=0.4), 1, (0,)),
         "repo": (giver(rents=(1.5, 1.4, 1.3, 1.2), need=0.2, repo__haircut_volatility=0.5), 5, (0,)),
     }
 
@@ -115,6 +124,16 @@ def grounds() -> dict[str, tuple[Founding, int, tuple[int, ...]]]:
 # Where a parameter is tried, if not on the crisis and then on growth: small worlds in which what it steers happens.
 WHERE = {
     "auction.seized_reserve_mark": "seized",
+    "backstop.floor": "public bid",
+    "backstop.budget": "public bid",
+    "backstop.buyback_price": "vendor's bid",
+    "backstop.buyback_months": "vendor's bid",
+    "backstop.buyback_budget": "vendor's bid",
+    "backstop.repo_capacity": "public loan",
+    "backstop.repo_haircut": "public loan",
+    "backstop.repo_rate": "public loan",
+    "backstop.retrofit_mw": "racks",
+    "backstop.retrofit_subsidy": "racks",
     "coin.impact_decay": "coin sale",
     "debt.conversion_strike": "convertible",
     "debt.convertibles": "convertible",
@@ -122,6 +141,9 @@ WHERE = {
     "debt.release_price": "pledged sale",
     "debt.roll_months": "roll",
     "debt.rolls_on": "roll",
+    "debt.standstill": "standstill",
+    "debt.standstill_trigger": "standstill",
+    "debt.standstill_months": "standstill",
     "debt.strict": "covenant",
     "debt.waiver_fee": "covenant",
     "debt.waiver_months": "covenant",
@@ -129,6 +151,8 @@ WHERE = {
     "funding.roll_decay": "roll",
     "hosting.relet_months": "lease",
     "hosting.spills_on": "lease",
+    "lenders.raised_equity": "capital",
+    "lenders.raised_from": "capital",
     "impact.depth": "impact",
     "impact.floor": "impact",
     "hosting.relet_price": "lease",

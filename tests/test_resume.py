@@ -30,9 +30,10 @@ def toy(out: Path | None = None, **asked: Any) -> Run:
     return simulate("toy", out=out, figures=False, **{"chunk": 4, **asked})
 
 
-def told_to_say(folder: Path, **words: Any) -> None:
-    """run.json says this from now on."""
-    (folder / "run.json").write_text(json.dumps(record(folder) | words), encoding="utf-8")
+def told_to_say(folder: Path, file: str = "run.json", **words: Any) -> None:
+    """run.json, or another file, says this from now on."""
+    said = json.loads((folder / file).read_text(encoding="utf-8"))
+    (folder / file).write_text(json.dumps(said | words), encoding="utf-8")
 
 
 class Killed(BaseException):
@@ -213,7 +214,9 @@ def test_show_prints_the_closing_table_of_what_is_there(tmp_path: Path) -> None:
     told_to_say(tmp_path / "r", status="running", outcome="")
     assert as_it_stands(tmp_path / "r").outcome == whole.outcome
     toy(tmp_path / "s", paths=8, shard="1/2")
-    assert json.loads(answer("show", tmp_path / "s", "--json").stdout)["paths"] == [[0, 4]]
+    told = json.loads(answer("show", tmp_path / "s", "--json").stdout)
+    assert told["paths"] == [[0, 4]]
+    assert told["outcome"] == "not finished: 4 of 8 paths are kept; of 2 shards 1 done, 2 not begun."
     killed_early = tmp_path / "t"
     toy(killed_early, paths=2)
     for file in killed_early.glob("parts/*/*"):
@@ -239,6 +242,19 @@ def test_runs_lists_every_run_with_how_far_it_has_come(tmp_path: Path) -> None:
     assert rows["a"]["size"].endswith("kB")
     assert "toy" in answer("runs", tmp_path).stdout
     assert answer("runs", tmp_path / "nowhere").exit_code == 2
+
+
+def test_shards_are_told_by_how_they_stand_and_their_cpu_seconds_are_added_up(tmp_path: Path) -> None:
+    folder = tmp_path / "r"
+    for shard in ("1/5", "2/5", "5/5"):
+        toy(folder, paths=20, shard=shard)
+    for file, seconds in (("run.json", 1.0), ("shard-1-5.json", 20.0), ("shard-2-5.json", 300.0)):
+        told_to_say(folder, file=file, cpu_seconds={"simulate": seconds})
+    told_to_say(folder, file="shard-5-5.json", cpu_seconds={"store": 0.5}, status="running", pid=2**22 + 1)
+    assert as_it_stands(folder).cpu_seconds == {"simulate": 321.0, "store": 0.5}
+    (row,) = runs_below(folder)
+    assert row["cpu"] == "322 s"
+    assert row["outcome"] == ("not finished: 12 of 20 paths are kept; of 5 shards 1–2 done, 3–4 not begun, 5 cut off.")
 
 
 def test_the_command_line_resumes_and_shards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

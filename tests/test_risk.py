@@ -19,6 +19,7 @@ from nobid.model.draws import Draws
 from nobid.runs import simulate, streams
 from nobid.runs.errors import InputError
 from nobid.runs.humps import humps
+from nobid.runs.over_time import _short
 from nobid.runs.ratios import RatioSums, wilson
 from nobid.runs.risk import Risk, largest_clusters, risk
 from nobid.runs.risk_blocks import risk_blocks, risk_of_many, risk_remarks
@@ -94,6 +95,26 @@ def test_time_to_default_counts_those_who_have_failed_by_the_end_of_each_year() 
     agents = len([one for one in TWO_LOANS.borrowers if one.kind == "neocloud"])
     assert told["neocloud", 1] == pytest.approx(1.0 / (4 * agents))
     assert told["neocloud", 2] == pytest.approx(2.0 / (4 * agents))
+
+
+def test_the_first_default_is_told_by_its_month_and_a_path_without_one_sorts_last() -> None:
+    first = risk(by_hand()).tables["first_default"].set_index("who")
+    assert first.loc["neocloud", ["p05", "p50"]].tolist() == [4.0, 16.0]
+    assert first.loc["neocloud", ["p75", "p95"]].isna().all()
+    assert first["any"].to_dict() == {"borrower": 0.5, "miner": 0.0, "neocloud": 0.5, "lender": 0.0, "buyer": 0.0}
+
+
+def test_the_figures_by_year_are_quantiles_of_what_was_reached_by_then() -> None:
+    table = risk(by_hand()).tables["by_year"].set_index(["figure", "month"])
+    assert set(table.index) == {("borrowers defaulted", "2026-12"), ("borrowers defaulted", "2027-12")}
+    assert table.loc[("borrowers defaulted", "2026-12"), ["p50", "p95"]].tolist() == pytest.approx([0.0, 0.85])
+    assert table.loc[("borrowers defaulted", "2027-12"), ["p50", "p95"]].tolist() == [0.5, 1.0]
+
+
+def test_a_figure_by_year_is_written_with_three_digits_that_matter() -> None:
+    assert [_short(one) for one in (0.0, 0.2814, 31.16, 1.0, 18899.4, 0.00412)] == [
+        "0", "0.281", "31.2", "1", "18,899", "0.00412"
+    ]  # fmt: skip
 
 
 def test_a_failed_path_is_left_out_of_every_figure_and_said() -> None:
@@ -238,7 +259,7 @@ def test_a_tail_of_too_few_paths_is_not_told_but_the_command_that_would_supply_i
     assert np.isnan(row(told, "losses", "figure", "lender_losses")["es95"])
     assert 'simulate("by-hand", seed=7, paths=1000)' in str(told)
     run = run_of(TWO_LOANS, [0], [], argv=("run", "toy", "--paths", "64", "--set", "coin.impact=0", "--seed=7"))
-    assert too_few_paths(run) == "n/a below 500 paths (nobid run toy --set coin.impact=0 --seed=7 --paths 1000)"
+    assert too_few_paths(run) == "n/a below 500 paths (nobid run toy --set coin.impact=0 --seed 7 --paths 1000)"
 
 
 # ---- two humps
@@ -300,7 +321,9 @@ def test_clusters_and_blocks_agree_with_the_causes_of_a_simulated_run() -> None:
     assert shares[4] == pytest.approx(float((sizes >= 4).mean()))
     assert shares[2] == pytest.approx(float((sizes >= 2).mean()))
     assert shares[2] > 0.0
-    tail, loans = risk_blocks(run, told)
+    by_year, failures, tail, loans = risk_blocks(run, told)
+    assert by_year.columns == ("2026-12", "2027-12", "2028-06")
+    assert [len(one) for one in failures.rows] == [6] * 4
     assert {len(one) for one in tail.rows} == {3}
     assert {len(one) for one in loans.rows} == {7}
     assert tail.rows[0][1] == "n/a"

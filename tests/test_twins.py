@@ -52,7 +52,7 @@ def told(name: str, when: dict[tuple[int, str], int], losses: tuple[float, ...] 
 
 def beside(base: World, off: World, **safe_worlds: World) -> Twins:
     """The worlds by hand."""
-    found = Causation("hand", "2026-01", KINDS, (PathCauses(0, defaults=2, caused=1.0), PathCauses(1)), ())
+    found = Causation("hand", "2026-01", KINDS, (PathCauses(0, born={0: 2}, offspring={0: 1.0}), PathCauses(1)), ())
     return Twins("hand", base, off, {}, safe_worlds, found, frozenset("X"))
 
 
@@ -97,7 +97,7 @@ def test_both_r_of_the_chain_by_hand(hand: Run) -> None:
     found = twins(hand, spreaders=["B"])
     whole = len([agent for _, agent in found.base.when if agent not in found.outside])
     assert found.r_but_for.value == pytest.approx(1.0 - 1.0 / whole)
-    assert found.r_attributed.value == pytest.approx(hand.contagion().caused_by_defaults() / whole)
+    assert found.r_attributed.value == pytest.approx(sum(hand.contagion().offspring().values()) / whole)
     assert "Not to come at all without contagion: 2, 0 of them lenders'" in found.paragraph()
 
 
