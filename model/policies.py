@@ -74,7 +74,9 @@ class Policy(Section):
 
 
 def _plain(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:.12g}" if isinstance(value, float) else str(value)
 
 
 def in_force(founding: Founding, month: int) -> tuple[Policy, ...]:

@@ -65,6 +65,7 @@ class ComputeCreditModel(TwoExecutions):
 
     merit_order: rental.MeritOrder
     active_leases: Array  # 1 where a lease between modelled firms runs this month, (hosting, R)
+    order_slot: int = 0  # of the ring of orders: what arrives next
 
     def __init__(
         self,
@@ -81,7 +82,6 @@ class ComputeCreditModel(TwoExecutions):
         self.stage, self.founding, self.parameters, self.execution = founding, founding, founding.parameters, execution
         self.classes = {**CLASSES, **(agents or {})}
         self.month, self.round, self.later = 0, 0, {**(later or {})}
-        self.order_slot = 0  # of the ring of orders: what arrives next
         self.fired: dict[str, int] = {}
         self._number_paths(paths)
         self.edges = Edges(founding)

@@ -111,7 +111,9 @@ def git_commit() -> str | None:
 
 @cache
 def engine_hash() -> str:
-    """A hash of the source of all rules, of those that draw a world too: runs of one hash follow the same rules, whatever the version says."""
+    """A hash of the source of all rules, those that draw a world included: with the same one, runs follow the same
+    rules, whatever the version says.
+    """
     found = hashlib.sha256()
     for pattern in ENGINE:
         for file in sorted(PACKAGE.glob(pattern)):

@@ -132,8 +132,8 @@ def month_grids(run: Run, column: str, ended: Finished) -> Iterator[tuple[int, A
     parameters = run.scenario.parameters
     at_once = max(1, CELLS // max(len(ended.paths), 1))
     for first in range(0, parameters.months, at_once):
-        labels = [month_label(parameters.start, month) for month in range(first, first + at_once)]
-        wanted = pa.array(labels[: parameters.months - first])
+        end = min(first + at_once, parameters.months)
+        wanted = pa.array([month_label(parameters.start, month) for month in range(first, end)])
         grid = np.full((len(wanted), len(ended.paths)), np.nan)
         for piece in parts(run, "monthly", ("path", "month", column)):
             place, good = ended.places(piece["path"])

@@ -131,7 +131,7 @@ class Local:
         return ProcessPoolExecutor(self.workers, get_context("spawn"), _begin, self.given)
 
     def _submit(self, executor: Executor, block: Block) -> Future[BlockResult]:
-        with _as_a_worker_starts():
+        with as_a_worker_starts():
             return executor.submit(_work, block, self.row[block.label], self.keep_agents)
 
     def _stop(self, executor: Executor) -> None:
@@ -140,7 +140,7 @@ class Local:
 
 
 @contextmanager
-def _as_a_worker_starts() -> Iterator[None]:
+def as_a_worker_starts() -> Iterator[None]:
     """A process that starts now computes with one thread and leaves Ctrl-C to its parent."""
     before = {name: os.environ.get(name) for name in ONE_THREAD}
     main = threading.current_thread() is threading.main_thread()
@@ -181,14 +181,14 @@ def _cannot_travel(error: Exception) -> str:
 
 # ---- inside a worker
 
-_GIVEN: dict[str, Any] = {}
+GIVEN: dict[str, Any] = {}
 
 
 def _begin(order: bytes, out: Path | None, board: Any) -> None:
     """The worker knows what it works on, and dies with its parent."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_die_with_parent, daemon=True).start()
-    _GIVEN.update(packed=order, out=out, board=board)
+    GIVEN.update(packed=order, out=out, board=board)
 
 
 def _die_with_parent() -> None:
@@ -198,21 +198,26 @@ def _die_with_parent() -> None:
         os._exit(1)
 
 
-def _work(block: Block, row: int, keep_agents: bool) -> BlockResult:
-    """The block is done: its parts lie in the run directory, or come back as bytes where there is none."""
-    board = _GIVEN["board"]
+def on_board(block: Block, row: int) -> Callable[[float, float], None]:
+    """What a worker tells every month stands on the board; StoppedByHand where its parent has stopped."""
+    board = GIVEN["board"]
 
     def told(months: float, defaults: float) -> None:
         board[2 * row], board[2 * row + 1] = months * len(block.paths), defaults
         if board[-1]:
             raise StoppedByHand
 
-    clock = {"import": 0.0}
-    if "order" not in _GIVEN:
+    return told
+
+
+def _work(block: Block, row: int, keep_agents: bool) -> BlockResult:
+    """The block is done: its parts lie in the run directory, or come back as bytes where there is none."""
+    clock, told = {"import": 0.0}, on_board(block, row)
+    if "order" not in GIVEN:
         with timed(clock, "import"):
-            _GIVEN["order"] = unpacked(_GIVEN["packed"])
-            _GIVEN["directory"] = None if _GIVEN["out"] is None else RunDirectory(_GIVEN["out"])
-    result = stored_block(_GIVEN["order"], block, keep_agents=keep_agents, told=told, directory=_GIVEN["directory"])
+            GIVEN["order"] = unpacked(GIVEN["packed"])
+            GIVEN["directory"] = None if GIVEN["out"] is None else RunDirectory(GIVEN["out"])
+    result = stored_block(GIVEN["order"], block, keep_agents=keep_agents, told=told, directory=GIVEN["directory"])
     result.cpu_seconds |= clock
     return result
 

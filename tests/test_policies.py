@@ -368,7 +368,7 @@ def test_a_policy_of_another_package_goes_by_its_name_in_words_and_in_files(
 ) -> None:
     assert known()["miner_aid"] is example
     (one,) = policies_of("miner_aid:amount=5,from=2026-03")
-    assert str(one) == "miner_aid:from=2026-03,amount=5.0"
+    assert str(one) == "miner_aid:from=2026-03,amount=5"
     (tmp_path / "mine.toml").write_text(f'extends = "toy"\n\n{BLOCKS["toml"][1]}')
     assert scenario(tmp_path / "mine.toml").founding.policies == (one,)
     assert paragraph(example).startswith("Aid for miners.")

@@ -9,7 +9,7 @@ import pytest
 
 from nobid.agents.lender import Lender
 from nobid.model.debt import lender_marks
-from nobid.model.founding import Founding, ShockPaths
+from nobid.model.founding import BuyerRow, Founding, ShockPaths
 from nobid.model.policies_of_markets import (
     CountercyclicalHaircut,
     HaircutFloor,
@@ -139,13 +139,27 @@ def test_a_lender_below_target_offers_a_share_of_what_it_seized_at_the_reserve_o
     assert figure(patient, "price_H100", 1) >= max(0.5 * value, 0.7 * mark)
 
 
-def poor_bids(units: int = 500) -> Founding:
-    """An estate with 500 machines; three may place machines, and the only one with money values them little."""
+def hopeful() -> list[BuyerRow]:
+    """Three may place machines; the only one with money values them at less than half of what the others do."""
     rich = [buyer(name, budget=0.0, move_in=0.0) for name in ("One", "Two")]
-    poor = buyer("Poor", required_return=0.9, belief_decay=0.6, move_in=0.0)
+    return [*rich, buyer("Poor", required_return=0.9, belief_decay=0.6, move_in=0.0)]
+
+
+def test_a_lender_below_target_sells_nothing_under_its_reserve_while_the_policy_holds() -> None:
+    hasty, patient = seized(HURRIED, *hopeful()), seized(HURRIED, *hopeful())
+    sold = figure(run(hasty, 2), "sold", 0) + figure(run(hasty, 2), "sold", 1)
+    assert sold > 0.0
+    m = run(under_policies(patient, OrderlyLiquidation(share=0.05)), 3)
+    assert one(m.lenders.tight) == 1.0
+    assert [figure(m, "offered", month) for month in (1, 2)] == [50.0, 50.0]
+    assert [figure(m, "sold", month) for month in (1, 2)] == [0.0, 0.0]
+
+
+def poor_bids(units: int = 500) -> Founding:
+    """An estate with 500 machines, and bids below its reserve."""
     firm = borrower(units={"H100": units})
     other = (borrower("Elsewhere", cash=1e4), facility("Other", borrower="Elsewhere", rate=0.0))
-    return world(firm, *other, *rich, poor, paths=STEADY, auction__reoffers=0, **failing("Firm"))
+    return world(firm, *other, *hopeful(), paths=STEADY, auction__reoffers=0, **failing("Firm"))
 
 
 def test_an_estate_waits_for_the_reserve_and_offers_a_share() -> None:
@@ -160,9 +174,7 @@ def test_an_estate_waits_for_the_reserve_and_offers_a_share() -> None:
 
 
 def test_a_living_firm_short_of_cash_still_sells_at_any_price() -> None:
-    rich = [buyer(name, budget=0.0, move_in=0.0) for name in ("One", "Two")]
-    poor = buyer("Poor", required_return=0.9, belief_decay=0.6, move_in=0.0)
-    m = run(under_policies(sale(*rich, poor), OrderlyLiquidation()), 1)
+    m = run(under_policies(sale(*hopeful()), OrderlyLiquidation()), 1)
     assert 0.0 < figure(m, "price_H100") < 0.5 * figure(m, "value_H100")
     assert figure(m, "sold") > 0.0
 
