@@ -27,6 +27,7 @@ SCENARIOS = ("baseline", "mispriced")
 SEED, PATHS = 7, 512
 BILLION, PERCENT = 1e3, 100.0
 DIGITS = "%.6g"
+DUST = 1e-6  # of what a column is told in: smaller differences come from the last digits of prices
 HEAD = """# Policies: what each changes, what it costs
 
 Written by `python docs/build_policies.py`; a test fails when the page and the numbers in `docs/data/` disagree. Every
@@ -116,7 +117,9 @@ def estimate(row: Any, name: str) -> Estimate:
 def change(row: Any, name: str, scale: float = 1.0) -> str:
     """A paired difference as it stands in the page."""
     found = scaled(estimate(row, f"{name}_difference"), scale)
-    return "0" if found.value == 0.0 and not found.halfwidth > 0.0 else cell(found, signed=True)
+    if abs(found.value) < DUST:
+        return "0" if found.value == 0.0 and not found.halfwidth > 0.0 else "≈ 0"
+    return cell(found, signed=True)
 
 
 def effects(numbers: pd.DataFrame) -> str:

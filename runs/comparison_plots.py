@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from nobid.runs.contrasts import HEADLINE
 from nobid.runs.estimate import Estimate
 from nobid.runs.figure_style import footnote, new_figure, styled
+from nobid.runs.run_record import ranges
 from nobid.runs.summary_figures import BILLION, debt_at_start
 
 if TYPE_CHECKING:
@@ -128,7 +129,7 @@ def _policies(ax: Axes, table: pd.DataFrame, name: str, scale: float) -> None:
         ax.xaxis.set_major_formatter("{x:g}")
     ax.figure.canvas.draw()
     for numbers, at in _touching(ax.transData.transform(points)):
-        words = ", ".join(str(number + 1) for number in numbers)
+        words = ", ".join(f"{first + 1}–{end}" if end - first > 1 else f"{end}" for first, end in ranges(numbers))
         ax.annotate(words, points[at], xytext=(6, 4), textcoords="offset points", fontsize=8, weight="bold", zorder=5)
 
 

@@ -54,7 +54,7 @@ def _by_interval(found: Difference, *, good: Good, margin: float, unit: str) -> 
     if found.low == found.high == 0.0:
         return Verdict("no effect", f"no effect, though the arms differ on {found.moved} of {found.paths} paths")
     if -margin < found.low and found.high < margin:
-        return Verdict("negligible", f"no effect larger than {significant(margin)} {unit}".rstrip())
+        return Verdict("negligible", f"no effect larger than {significant(margin, 2)} {unit}".rstrip())
     if not found.clear_of_zero:
         return _inconclusive(paths_to_settle(found, margin=margin))
     less = found.high < 0.0

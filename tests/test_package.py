@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 FLOORS = ("agents", "model", "runs")
-CARRIED = {".py", ".toml", ".csv", ".mplstyle"}
+CARRIED = {".py", ".toml", ".csv", ".mplstyle", ".html"}
 SETUPTOOLS = 77  # the first that reads a licence as a plain expression
 
 
