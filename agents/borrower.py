@@ -78,6 +78,10 @@ class Borrower(Actor):
     signed = Real("H100e", "capacity newly signed this month")
     order_units = Real("units", "machines ordered this month", over=("generation",))
 
+    def free_units(self) -> Array:
+        """Machines free of liens; where all were sold or pledged, rounding may leave less than nothing."""
+        return np.maximum(self.units, 0.0)
+
     def loose_units(self) -> Array:
         """Machines that no facility finances, free or pledged for a month."""
         return self.units + self.repo_units + self.official_units
@@ -102,7 +106,7 @@ class Borrower(Actor):
         price = world.coin / MILLION
         free_coins = self.coins * (0.0 if self.model.parameters.debt.ring_fence_coins else 1.0)
         self.want_coins = np.minimum(free_coins, need / price)
-        need = need - self.want_coins * price
+        need = np.maximum(need - self.want_coins * price, 0.0)
         self.want_repo = np.minimum(need, self.repo_value)
         need = need - self.want_repo
         self.want_official = np.minimum(need, self.official_value)
@@ -115,7 +119,7 @@ class Borrower(Actor):
     def offers_machines(self, need: Array) -> None:
         """Free machines are offered pro rata, whole units sized at the last price; then pledged ones."""
         guess = self.model.market.sale_price / MILLION
-        held = self.units
+        held = self.free_units()
         worth = over_generations(held * guess)
         share = np.minimum(ratio(need, worth), 1.0)
         offered = np.minimum(np.ceil(held * share[..., np.newaxis, :]), held)

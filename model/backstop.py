@@ -70,7 +70,7 @@ def offers(m: ComputeCreditModel) -> Array:
     if capacity <= 0.0:
         return np.zeros_like(b.cash)
     room = np.maximum(capacity - ordered_sum(b.official_debt), 0.0)
-    return np.minimum(lendable(m, b.units), room) * b.alive
+    return np.minimum(lendable(m, b.free_units()), room) * b.alive
 
 
 def lends(m: ComputeCreditModel) -> None:
@@ -79,9 +79,10 @@ def lends(m: ComputeCreditModel) -> None:
     if not b.want_official.any():
         return
     room = np.maximum(m.parameters.backstop.repo_capacity - ordered_sum(b.official_debt), 0.0)
-    backed = np.minimum(b.want_official, lendable(m, b.units))
+    free = b.free_units()
+    backed = np.minimum(b.want_official, lendable(m, free))
     lent = backed * np.minimum(ratio(room, ordered_sum(backed)), 1.0)
-    pledged = b.units * np.minimum(ratio(lent, lendable(m, b.units)), 1.0)[:, np.newaxis]
+    pledged = free * np.minimum(ratio(lent, lendable(m, free)), 1.0)[:, np.newaxis]
     m.books.pay("public loans", lent, payer=PUBLIC, payee=BORROWER)
     m.books.repo(b, "official_debt", lent)
     m.books.move_units(giver=("borrower", "units"), taker=("borrower", "official_units"), gone=pledged, come=pledged)
@@ -107,7 +108,7 @@ def repaid(m: ComputeCreditModel, share: Array) -> None:
     paid, interest = b.official_due * share, b.official_interest * share
     m.books.pay("public loans repaid", paid, payer=BORROWER, payee=PUBLIC)
     m.books.pay("public interest", interest, payer=BORROWER, payee=PUBLIC)
-    freed = b.official_units * ratio(paid, b.official_debt)[:, np.newaxis]
+    freed = b.official_units * np.minimum(ratio(paid, b.official_debt), 1.0)[:, np.newaxis]
     m.books.repo(b, "official_debt", -paid)
     m.books.move_units(giver=("borrower", "official_units"), taker=("borrower", "units"), gone=freed, come=freed)
     b.official_due, b.official_interest = b.official_due - paid, b.official_interest - interest

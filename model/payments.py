@@ -93,7 +93,7 @@ def counts_sources(m: ComputeCreditModel) -> None:
     b.undrawn = m.links.borrower.sum(committed(m))
     b.loan_coins = m.links.borrower.sum(spare_loan_coins(m)) * b.alive
     dealer = repo.capacity(m)[m.edges.repo_lender]
-    b.repo_value = np.minimum(repo.lendable(m, b.units), dealer) * b.alive
+    b.repo_value = np.minimum(repo.lendable(m, b.free_units()), dealer) * b.alive
     b.official_value = backstop.offers(m)
     gross, relief, excess = pledged_worth(m)
     b.pledged_gross = m.links.borrower.sum(gross) * b.alive

@@ -125,7 +125,8 @@ def lends(m: ComputeCreditModel) -> None:
     wanted = m.links.repo_lender.sum(b.want_repo)
     share = np.minimum(ratio(capacity(m), wanted), 1.0)
     lent = b.want_repo * share[m.edges.repo_lender]
-    pledged = b.units * np.minimum(ratio(lent, lendable(m, b.units)), 1.0)[:, np.newaxis]
+    free = b.free_units()
+    pledged = free * np.minimum(ratio(lent, lendable(m, free)), 1.0)[:, np.newaxis]
     m.books.pay("repo out", lent, payer=LENDER.along(m.links.repo_lender), payee=BORROWER)
     m.books.repo(b, "repo_debt", lent)
     m.books.move_units(giver=("borrower", "units"), taker=("borrower", "repo_units"), gone=pledged, come=pledged)
@@ -146,7 +147,7 @@ def repaid(m: ComputeCreditModel, share: Array) -> None:
     m.books.pay("repo in", paid, payer=BORROWER, payee=dealer)
     m.books.pay("repo interest", interest, payer=BORROWER, payee=dealer)
     m.lenders.profit = m.lenders.profit + m.links.repo_lender.sum(interest)
-    freed = b.repo_units * ratio(paid, b.repo_debt)[:, np.newaxis]
+    freed = b.repo_units * np.minimum(ratio(paid, b.repo_debt), 1.0)[:, np.newaxis]
     m.books.repo(b, "repo_debt", -paid)
     m.books.move_units(giver=("borrower", "repo_units"), taker=("borrower", "units"), gone=freed, come=freed)
     b.repo_due, b.repo_interest = b.repo_due - paid, b.repo_interest - interest

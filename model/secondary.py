@@ -88,7 +88,7 @@ def holds_auctions(m: ComputeCreditModel) -> None:
     hurry = m.parameters.auction.hurry_on
     waits = (lenders.alive * (1.0 - lenders.tight))[:, np.newaxis] if hurry else 1.0
     asks = Asks(
-        free=np.minimum(b.offer_units, b.units),
+        free=np.minimum(b.offer_units, b.free_units()),
         pledged=pledged_offers(m),
         estate=estate_offers(m),
         hurried=lenders.offer_seized * (1.0 - waits),

@@ -11,8 +11,12 @@ if TYPE_CHECKING:
     from nobid.runs.errors import InputError
     from nobid.runs.run import Run
     from nobid.runs.scenarios import Scenario, scenario
+    from nobid.runs.search_result import Search
+    from nobid.runs.searching import search
     from nobid.runs.simulation import Interrupted, resume, simulate
     from nobid.runs.stored_run import open_run
+    from nobid.runs.sweep_result import Sweep
+    from nobid.runs.sweeping import sweep
     from nobid.runs.verification import Verified, verify
 
 __all__ = [
@@ -22,13 +26,17 @@ __all__ = [
     "Interrupted",
     "Run",
     "Scenario",
+    "Search",
+    "Sweep",
     "Verified",
     "compare",
     "diff",
     "open_run",
     "resume",
     "scenario",
+    "search",
     "simulate",
+    "sweep",
     "verify",
 ]
 
@@ -39,13 +47,17 @@ _HOME = {
     "Interrupted": "nobid.runs.simulation",
     "Run": "nobid.runs.run",
     "Scenario": "nobid.runs.scenarios",
+    "Search": "nobid.runs.search_result",
+    "Sweep": "nobid.runs.sweep_result",
     "Verified": "nobid.runs.verification",
     "compare": "nobid.runs.comparing",
     "diff": "nobid.runs.difference",
     "open_run": "nobid.runs.stored_run",
     "resume": "nobid.runs.simulation",
     "scenario": "nobid.runs.scenarios",
+    "search": "nobid.runs.searching",
     "simulate": "nobid.runs.simulation",
+    "sweep": "nobid.runs.sweeping",
     "verify": "nobid.runs.verification",
 }
 

@@ -15,6 +15,8 @@ from nobid.runs.cli_ensemble import Mixed, OnCluster, Quiet, Workers, ensemble
 from nobid.runs.cli_policies import policies
 from nobid.runs.cli_replay import replay
 from nobid.runs.cli_results import BookFile, positions, results
+from nobid.runs.cli_sweep import sweeps
+from nobid.runs.cli_watch import watch
 from nobid.runs.terminal import (
     DONE,
     STOPPED,
@@ -239,8 +241,10 @@ def parameters(
 
 
 app.add_typer(replay)
+app.add_typer(watch)
 app.add_typer(results)
 app.add_typer(policies)
+app.add_typer(sweeps)
 app.add_typer(ensemble)
 
 

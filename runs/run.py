@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from nobid.runs.causation import Causation
     from nobid.runs.explain import Explanation
     from nobid.runs.figure_style import FigureMeta
+    from nobid.runs.replay_page import Replay
     from nobid.runs.twins import Twins
 
 PATHS_PER_BLOCK: Final = 64
@@ -124,9 +126,7 @@ class Run:
 
     @cached_property
     def causes(self) -> pd.DataFrame:
-        """A row a cause of an effect: path, month, round, moment, effect, state, cause, cause_state, channel, via,
-        weight, amount; the weights into one state of one agent sum to one.
-        """
+        """A row a cause of an effect, as in `model.cause_record`: weights into one state of one agent sum to one."""
         return self._table("causes")
 
     @cached_property
@@ -262,6 +262,12 @@ class Run:
 
         return explain(self, agent, path, twins=twins)
 
+    def replay(self, path: int | str | None = None, against: Any = None) -> Replay:
+        """One path (a number, "median", "worst") as a page to watch; `against`: a policy or a run, as a second arm."""
+        from nobid.runs.replay_page import replay
+
+        return replay(self, path, against)
+
     def fork(self, month: str, set: Mapping[str, Any] | Iterable[str] | None = None, **asked: Any) -> Run:
         """A run that is this one until the month before `month` (YYYY-MM), and goes on from there with the changes.
 
@@ -286,13 +292,9 @@ class Run:
 
 
 def _graph(order: Order, path: int, months: int) -> nx.MultiDiGraph[str]:
-    """The exposure graph of one path after so many months."""
-    alone = replace(order, execution="cohort")  # the same bits, sooner
-    model = alone.model(range(path, path + 1), keep_agents=False)
-    try:
+    """The exposure graph of one path after so many months; as a cohort: the same bits, sooner."""
+    with closing(replace(order, execution="cohort").model(range(path, path + 1), keep_agents=False)) as model:
         for _ in range(months):
             model.step()
         graph: nx.MultiDiGraph[str] = model.graph(0)
-    finally:
-        model.close()
     return graph

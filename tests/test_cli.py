@@ -14,6 +14,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from nobid.runs import simulation
@@ -28,7 +29,7 @@ def nobid(*words: str) -> Any:
     return CliRunner().invoke(app, list(words))
 
 
-VERBS = ("run", "scenarios", "parameters", "diff", "collateral")
+VERBS = tuple(get_command(app).commands)  # type: ignore[attr-defined]
 
 # ---- looking up
 

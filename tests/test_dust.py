@@ -7,7 +7,9 @@ import pytest
 
 from nobid.agents.finance import MONTHS
 from nobid.model.system import ComputeCreditModel
+from nobid.runs.scenarios import scenario
 from tests.one_loan import DRAWN, RATE, one_loan
+from tests.worlds import run
 
 INTEREST = DRAWN * RATE / MONTHS  # USD m a month
 HALF_A_CENT = 5e-9  # USD m
@@ -49,3 +51,11 @@ def test_a_firm_short_by_more_than_a_cent_fails() -> None:
     model = after(3, short=4.0 * HALF_A_CENT)
     assert model.failures == []
     assert (model.borrowers.alive == 0.0).all()
+
+
+@pytest.mark.parametrize(("policy", "path", "months"), [("buyer_of_last_resort", 226, 12), ("lender_capital", 481, 19)])
+def test_what_rounding_leaves_of_a_stock_is_neither_offered_nor_pledged(policy: str, path: int, months: int) -> None:
+    """A seller of next to nothing went on for 200 rounds; a need just under nothing borrowed less than nothing."""
+    model = run(scenario("mispriced", policy=policy).founding, months, paths=(path,))
+    assert not model.failures
+    assert float(np.min(model.borrowers.repo_debt)) >= 0.0
