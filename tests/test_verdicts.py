@@ -44,9 +44,7 @@ def test_a_difference_clear_of_nought_is_better_or_worse_by_what_is_good(
 
 
 def test_an_interval_within_the_margin_is_no_effect_that_matters() -> None:
-    assert (
-        verdict(between(-1.0, 2.0), good="less", margin=3.0, unit="USD m").words == "no effect larger than 3.0 USD m"
-    )
+    assert verdict(between(-1.0, 2.0), good="less", margin=3.0, unit="USD m").words == "no effect larger than 3.0 USD m"
     assert verdict(between(1.0, 2.0), good="less", margin=3.0).kind == "negligible"
     assert verdict(between(1.0, 3.5), good="less", margin=3.0).kind == "worse"
     assert verdict(between(-1.0, 2.0), good="less", margin=2.0).kind == "inconclusive"
