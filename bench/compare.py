@@ -49,8 +49,11 @@ def timed(paths: int, workers: int) -> None:
 
 if __name__ == "__main__":
     asks = argparse.ArgumentParser(description=__doc__)
-    asks.add_argument("what", choices=("pairing", "time"))
-    asks.add_argument("--paths", type=int, default=512)
+    asks.add_argument("what", nargs="?", choices=("pairing", "time"), help="one of the two; both where nothing is said")
+    asks.add_argument("--paths", type=int, default=128)
     asks.add_argument("--workers", type=int, default=2)
     asked = asks.parse_args()
-    {"pairing": pairing, "time": timed}[asked.what](asked.paths, asked.workers)
+    if asked.what != "time":
+        pairing(asked.paths, asked.workers)
+    if asked.what != "pairing":
+        timed(asked.paths, asked.workers)
