@@ -6,6 +6,7 @@ Blocks go by paths, then by arm, so that a comparison that is stopped has nearly
 from __future__ import annotations
 
 import hashlib
+import json
 import pickle
 import re
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
@@ -15,7 +16,7 @@ from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from multiprocessing.sharedctypes import RawArray
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pandas as pd
 import pyarrow as pa
@@ -29,7 +30,7 @@ from nobid.runs.measures import measures_of
 from nobid.runs.policies import NONE, PoliciesAsked, as_table, policies_of, policy_problems
 from nobid.runs.progress import Progress, Teller
 from nobid.runs.run import Order, Run
-from nobid.runs.run_directory import SHORT_HASH, Block, RunDirectory
+from nobid.runs.run_directory import RECORD, SHORT_HASH, Block, RunDirectory
 from nobid.runs.scenarios import Scenario
 from nobid.runs.simulation import Interrupted
 from nobid.runs.workers import GIVEN, Local, as_a_worker_starts, on_board, packed, stored_block, unpacked
@@ -109,6 +110,40 @@ def arms_of(base: Order, policies: Mapping[str, tuple[Policy, ...]]) -> list[Arm
     if problems:
         raise InputError("\n".join(dict.fromkeys(problems)))
     return arms
+
+
+def folder_of(path: Path, record: str, base: Order, *, words: tuple[str, str]) -> RunDirectory:
+    """The folder's file `record` tells of this world and seed, or the folder is empty; InputError where it holds
+    something else. `words`: what it should hold, and what it holds where that is of another world.
+    """
+    directory, file = RunDirectory(path), path / record
+    if not file.exists():
+        others = [one.name for one in path.iterdir()]
+        if others:
+            held = "a run" if RECORD in others else f"other files ({others[0]})"
+            raise InputError(f"--out {path}: holds {held} and no {words[0]}: choose another --out.")
+        return directory
+    try:
+        told = json.loads(file.read_text(encoding="utf-8"))
+        same = (told["config_hash"], told["seed"]) == (base.scenario.hash, base.seed)
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"--out {path}: its {record} is not one of nobid: choose another --out.") from error
+    if not same:
+        raise InputError(f"--out {path}: holds {words[1]}: choose another --out.")
+    return directory
+
+
+def about(order: Order, paths: int) -> dict[str, Any]:
+    """The world, the seed and the paths, as plain values."""
+    one = order.scenario
+    return {
+        "scenario": one.name,
+        "title": one.title,
+        "seed": order.seed,
+        "months": one.parameters.months,
+        "paths": paths,
+        "config_hash": one.hash,
+    }
 
 
 def work_off(arms: Sequence[Arm], *, workers: int = 1, out: Path | None = None, progress: Told | None = None) -> None:

@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 
 from nobid.model.policies import Policy
-from nobid.runs.arms import Arm, arms_of, labelled, work_off
+from nobid.runs.arms import Arm, arms_of, folder_of, labelled, work_off
 from nobid.runs.comparison import Comparison
 from nobid.runs.contrasts import difference, figures_by_arm
 from nobid.runs.errors import InputError
@@ -23,7 +23,7 @@ from nobid.runs.order import Asked, ordered
 from nobid.runs.policies import NONE, PoliciesAsked
 from nobid.runs.progress import Progress
 from nobid.runs.run import PATHS_PER_BLOCK, Order
-from nobid.runs.run_directory import RECORD, SHORT_HASH, RunDirectory
+from nobid.runs.run_directory import SHORT_HASH, RunDirectory
 from nobid.runs.run_record import made_by
 from nobid.runs.same_luck import same_luck
 from nobid.runs.scenario_files import did_you_mean
@@ -32,6 +32,7 @@ from nobid.runs.simulation import Interrupted
 from nobid.runs.stopping import Decision, Precision
 
 COMPARISON: Final = "comparison.json"
+WORDS: Final = ("comparison", "a comparison on another scenario or seed")  # what a folder should hold, and may hold
 PATHS: Final = 128  # where nothing is said: intervals are firm from 100
 MOST: Final = 4_096  # paths that `until` may add up to where nothing is said
 FLOOR: Final = 0.1  # of the half-width asked for, relative to the figure without policies: narrow enough for any effect
@@ -69,7 +70,7 @@ def compare(
     named = labelled([policies] if isinstance(policies, str | Policy) else policies)
     _checked(base, named, workers)
     folder = out(base) if callable(out) else out
-    directory = None if folder is None else _folder(Path(folder), base)
+    directory = None if folder is None else folder_of(Path(folder), COMPARISON, base, words=WORDS)
     made = _Made(base, named, directory, tuple(argv), workers, progress)
     return made.until_narrow(rule) if rule else made.ends(made.done(most))
 
@@ -114,26 +115,6 @@ def _rule(until: str | float) -> _Rule:
     if not 0.0 < halfwidth <= 1.0:
         raise InputError(f'until = "{words}": halfwidth is a share of the difference, above 0 and at most 1.')
     return _Rule(halfwidth, measure)
-
-
-def _folder(path: Path, base: Order) -> RunDirectory:
-    """The folder holds this comparison, or nothing; InputError where it holds something else."""
-    directory = RunDirectory(path)
-    file = path / COMPARISON
-    if not file.exists():
-        others = [one.name for one in path.iterdir()]
-        if others:
-            what = "a run" if RECORD in others else f"other files ({others[0]})"
-            raise InputError(f"--out {path}: holds {what} and no comparison: choose another --out.")
-        return directory
-    try:
-        held = json.loads(file.read_text(encoding="utf-8"))
-        same = (held["config_hash"], held["seed"]) == (base.scenario.hash, base.seed)
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"--out {path}: its {COMPARISON} is not one of nobid: choose another --out.") from error
-    if not same:
-        raise InputError(f"--out {path}: holds a comparison on another scenario or seed: choose another --out.")
-    return directory
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import pandas as pd
 
-from nobid.runs.arms import Arm
-from nobid.runs.contrasts import HEADLINE, Contrast, Price, contrasts, frontier, level, prices
+from nobid.runs.arms import Arm, about
+from nobid.runs.contrasts import HEADLINE, Contrast, Price, contrasts, frontier, level, plain_row, prices
 from nobid.runs.errors import InputError
 from nobid.runs.estimate import Estimate, luck
 from nobid.runs.measures import MEASURES
@@ -157,21 +156,15 @@ class Comparison:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values: arms, measures, differences, prices, frontier; a missing number is None."""
-        one = self.order.scenario
         return {
-            "scenario": one.name,
-            "title": one.title,
-            "seed": self.order.seed,
-            "months": one.parameters.months,
-            "paths": len(self.paths),
-            "config_hash": one.hash,
+            **about(self.order, len(self.paths)),
             "luck": self.luck,
             "decision": self.decision,
             "measures": [asdict(measure) for measure in MEASURES.values()],
             "arms": [self._arm(arm) for arm in self.arms],
             "differences": [found.as_dict() for found in self.contrasts.values()],
             "prices": [found.as_dict() for found in self.prices.values()],
-            "frontier": [_plain(row) for row in self.frontier().reset_index().to_dict("records")],
+            "frontier": [plain_row(row) for row in self.frontier().reset_index().to_dict("records")],
         }
 
     def _arm(self, arm: Arm) -> dict[str, Any]:
@@ -183,7 +176,7 @@ class Comparison:
             "config_hash": arm.run.scenario.hash,
             "finished": len(arm.figures),
             "failed": list(arm.figures.attrs["failed"]),
-            "means": _plain(means),
+            "means": plain_row(means),
             **{name: self.levels[arm.label, name].as_dict() for name in HEADLINE},
             "lender_losses_es95": None if tail is None else tail.as_dict(),
         }
@@ -203,7 +196,3 @@ class Comparison:
 
 def _ends(name: str, found: Estimate) -> dict[str, float]:
     return {name: found.value, f"{name}_low": found.low, f"{name}_high": found.high}
-
-
-def _plain(row: Mapping[Any, Any]) -> dict[str, Any]:
-    return {str(key): None if isinstance(one, float) and not np.isfinite(one) else one for key, one in row.items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from nobid.runs.contrasts import HEADLINE
 from nobid.runs.estimate import Estimate
-from nobid.runs.figure_style import footnote, new_figure, styled
+from nobid.runs.figure_style import footnote, new_figure, saved, styled
 from nobid.runs.run_record import ranges
 from nobid.runs.summary_figures import BILLION, debt_at_start
 
@@ -170,11 +171,5 @@ FIGURES: Final[Mapping[str, Callable[[Comparison], Figure]]] = {"forest": forest
 
 
 def save_all(found: Comparison, folder: Path) -> list[Path]:
-    """Every figure lies in the folder as a PNG."""
-    folder.mkdir(parents=True, exist_ok=True)
-    files = []
-    for name, draw in FIGURES.items():
-        file = folder / f"{name}.png"
-        draw(found).savefig(file, dpi=150)
-        files.append(file)
-    return files
+    """Both figures lie in the folder."""
+    return saved({name: partial(draw, found) for name, draw in FIGURES.items()}, folder)

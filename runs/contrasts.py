@@ -206,3 +206,8 @@ def _dominant(label: str, bad: Mapping[str, Mapping[str, Array]]) -> str:
 
 def _plain(value: float) -> float | None:
     return float(value) if np.isfinite(value) else None
+
+
+def plain_row(row: Mapping[Any, Any]) -> dict[str, Any]:
+    """The row with None for numbers that are missing or without end."""
+    return {str(key): None if isinstance(one, float) and not np.isfinite(one) else one for key, one in row.items()}

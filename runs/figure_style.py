@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import wraps
 from pathlib import Path
@@ -69,6 +69,16 @@ def new_figure(title: str, width: float, height: float) -> Figure:
     FigureCanvasAgg(figure)
     figure.suptitle(title, x=0.01, ha="left")
     return figure
+
+
+def saved(figures: Mapping[str, Callable[[], Figure]], folder: Path) -> list[Path]:
+    """Every figure lies in the folder as NAME.png (150 dpi); an error stops it, nothing is skipped."""
+    folder.mkdir(parents=True, exist_ok=True)
+    files = []
+    for name, draw in figures.items():
+        files.append(folder / f"{name}.png")
+        draw().savefig(files[-1], dpi=150)
+    return files
 
 
 def footnote(figure: Figure, meta: FigureMeta, *remarks: str) -> None:

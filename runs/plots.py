@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -33,6 +34,7 @@ from nobid.runs.figure_style import (
     from_zero,
     month_axis,
     new_figure,
+    saved,
     say,
     styled,
 )
@@ -212,11 +214,5 @@ FIGURES: dict[str, Callable[[RunLike], Figure]] = {
 
 @styled
 def save_all(run: RunLike, folder: Path) -> list[Path]:
-    """Every figure of the registry lies in `folder` as NAME.png (150 dpi); an error stops it, nothing is skipped."""
-    folder.mkdir(parents=True, exist_ok=True)
-    written = []
-    for name, draw in FIGURES.items():
-        path = folder / f"{name}.png"
-        draw(run).savefig(path, dpi=150)
-        written.append(path)
-    return written
+    """Every figure of the registry lies in `folder`."""
+    return saved({name: partial(draw, run) for name, draw in FIGURES.items()}, folder)

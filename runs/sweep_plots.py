@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from nobid.runs.estimate import Estimate, significant
-from nobid.runs.figure_style import DASHED, footnote, new_figure, styled
+from nobid.runs.figure_style import DASHED, footnote, new_figure, saved, styled
 from nobid.runs.summary_figures import BAND
 from nobid.runs.sweep_result import Sweep
 from nobid.runs.sweep_text import money
@@ -155,8 +155,5 @@ def _foot(figure: Figure, found: Sweep, *remarks: str) -> None:
 
 
 def save(found: Sweep, folder: Path) -> Path:
-    """The sweep's figure lies in the folder as a PNG."""
-    folder.mkdir(parents=True, exist_ok=True)
-    file = folder / "sweep.png"
-    found.plot().savefig(file, dpi=150)
-    return file
+    """The sweep's figure lies in the folder."""
+    return saved({"sweep": found.plot}, folder)[0]

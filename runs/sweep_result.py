@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 
 from nobid.model.policies import Policy
-from nobid.runs.arms import Arm
+from nobid.runs.arms import Arm, about
 from nobid.runs.comparison import TAILED, Comparison
-from nobid.runs.contrasts import HEADLINE, Contrast
+from nobid.runs.contrasts import HEADLINE, Contrast, plain_row
 from nobid.runs.estimate import Estimate, luck
 from nobid.runs.humps import Humps, humps
 from nobid.runs.measures import MEASURES
@@ -148,21 +148,15 @@ class Sweep:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values: what was swept, points, differences, where it tips; a missing number is None."""
-        one = self.order.scenario
         return {
-            "scenario": one.name,
-            "title": one.title,
-            "seed": self.order.seed,
-            "months": one.parameters.months,
-            "paths": len(self.paths),
-            "config_hash": one.hash,
-            "policy": [str(policy) for policy in one.founding.policies],
+            **about(self.order, len(self.paths)),
+            "policy": [str(policy) for policy in self.order.scenario.founding.policies],
             "over": [{"key": one.key, "values": list(one.values)} for one in self.over],
             "against": self.arms[0].label,
             "luck": self.luck,
             "remarks": list(self.remarks),
             "measures": [asdict(MEASURES[name]) for name in CHANGES],
-            "points": [_plain(row) for row in self.table().reset_index().to_dict("records")],
+            "points": [plain_row(row) for row in self.table().reset_index().to_dict("records")],
             "failed_paths": {arm.label: found for arm in self.arms if (found := list(arm.figures.attrs["failed"]))},
             "tipping": [self._tipped(found) for found in self.tipping],
         }
@@ -199,7 +193,3 @@ def place_of(point: dict[str, float]) -> str:
 def _ends(name: str, found: Estimate | None) -> dict[str, float]:
     value, low, high = (found.value, found.low, found.high) if found else (np.nan,) * 3
     return {name: value, f"{name}_low": low, f"{name}_high": high}
-
-
-def _plain(row: dict[Any, Any]) -> dict[str, Any]:
-    return {str(key): None if isinstance(one, float) and not np.isfinite(one) else one for key, one in row.items()}

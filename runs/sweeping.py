@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from nobid.model.policies import Policy
-from nobid.runs.arms import Arm, under, work_off
+from nobid.runs.arms import Arm, folder_of, under, work_off
 from nobid.runs.errors import InputError
 from nobid.runs.fork import ForkedScenario
 from nobid.runs.order import Asked, ordered
 from nobid.runs.policies import NONE, PoliciesAsked, policies_of
 from nobid.runs.progress import Progress
 from nobid.runs.run import PATHS_PER_BLOCK, Order, Run
-from nobid.runs.run_directory import RECORD, SHORT_HASH, RunDirectory
+from nobid.runs.run_directory import SHORT_HASH, RunDirectory
 from nobid.runs.run_record import Stored, made_by
 from nobid.runs.same_luck import same_luck
 from nobid.runs.scenarios import Scenario
@@ -27,6 +27,7 @@ from nobid.runs.sweep_ranges import Over, Range, chosen, grid, number, ranges
 from nobid.runs.sweep_result import Sweep
 
 SWEEP: Final = "sweep.json"
+WORDS: Final = ("sweep", "a sweep of another scenario, policy or seed")  # what a folder should hold, and may hold
 MAKE: Final = ("version", "engine", "versions", "processor")  # of a run.json
 PATHS: Final = 128  # where nothing is said: intervals are firm from 100
 Against = Literal["none", "first"]
@@ -62,7 +63,7 @@ def sweep(
     asked = Asked(scenario, number_of, None, seed, months, given, None, None, "cohort", agents, chunk, ())
     found = _wanted(asked, over, policies_of(policy), against)
     folder = out(found.order) if callable(out) else out
-    directory = None if folder is None else _folder(Path(folder), found.order)
+    directory = None if folder is None else folder_of(Path(folder), SWEEP, found.order, words=WORDS)
     found.out, found.argv = None if directory is None else directory.path, tuple(argv)
     return _swept(found, directory, workers, progress)
 
@@ -133,25 +134,6 @@ def _beside(against: str | None, base: Order, over: Sequence[Range]) -> Arm | No
     if against == "none" and not of_policy:
         raise InputError('against = "none": a key of the scenario is swept, so that there is no run without it: first.')
     return Arm(NONE, (), Run(base)) if of_policy and against != "first" else None
-
-
-def _folder(path: Path, fixed: Order) -> RunDirectory:
-    """The folder holds this sweep, or nothing; InputError where it holds something else."""
-    directory, file = RunDirectory(path), path / SWEEP
-    if not file.exists():
-        others = [one.name for one in path.iterdir()]
-        if others:
-            what = "a run" if RECORD in others else f"other files ({others[0]})"
-            raise InputError(f"--out {path}: holds {what} and no sweep: choose another --out.")
-        return directory
-    try:
-        held = json.loads(file.read_text(encoding="utf-8"))
-        same = (held["config_hash"], held["seed"]) == (fixed.scenario.hash, fixed.seed)
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"--out {path}: its {SWEEP} is not one of nobid: choose another --out.") from error
-    if not same:
-        raise InputError(f"--out {path}: holds a sweep of another scenario, policy or seed: choose another --out.")
-    return directory
 
 
 def _swept(

@@ -42,7 +42,7 @@ def test_every_verb_has_help_with_an_example() -> None:
         assert f"Example: nobid {verb}" in answer.stdout
 
 
-@pytest.mark.parametrize("verb", ["run", "diff"])
+@pytest.mark.parametrize("verb", ["run", "diff", "compare", "policies"])
 def test_help_imports_nothing_heavy(verb: str) -> None:
     code = (
         "import sys\nfrom nobid.runs import cli\n"
