@@ -16,7 +16,7 @@ from matplotlib.axes import Axes
 REPOSITORY = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(REPOSITORY))
 
-from nobid.runs.figure_style import new_figure, styled  # noqa: E402
+from nobid.runs.charts.style import new_figure, styled  # noqa: E402
 from tests.oracle_cases import case  # noqa: E402
 from tests.oracle_cases.networks import SEED, Window, contagion  # noqa: E402
 

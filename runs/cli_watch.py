@@ -11,7 +11,7 @@ import typer
 from nobid.runs.terminal import AsJson, telling
 
 if TYPE_CHECKING:
-    from nobid.runs.replay_page import Replay
+    from nobid.runs.replays.page import Replay
 
 watch = typer.Typer()  # its verb stands beside those of cli.py
 
@@ -38,8 +38,8 @@ def replay(  # noqa: PLR0917  typer reads the options from the arguments
 ) -> None:
     """Write a page that opens in any browser, without a network: watch one path month by month, round by round."""
     with telling():
-        from nobid.runs.replay_film import film, permits
-        from nobid.runs.replay_page import replay as replayed
+        from nobid.runs.replays.film import film, permits
+        from nobid.runs.replays.page import replay as replayed
         from nobid.runs.stored_run import open_run
 
         kinds = [kind for kind, wanted in (("gif", gif), ("mp4", mp4)) if wanted]

@@ -146,7 +146,7 @@ class _Made:
         """The folder holds what came of the comparison, in figures and pictures."""
         if found.out is not None:
             if len(found.arms) > 1:
-                from nobid.runs.comparison_plots import save_all
+                from nobid.runs.charts.comparison import save_all
 
                 save_all(found, found.out / "figures")
             self._writes({"status": "done", **found.as_dict()})

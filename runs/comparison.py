@@ -131,7 +131,7 @@ class Comparison:
 
     def plot(self, name: str | None = None) -> Figure | dict[str, Figure]:
         """The figure "forest" (paired differences) or "frontier" (cost against loss avoided), or both by name."""
-        from nobid.runs.comparison_plots import FIGURES
+        from nobid.runs.charts.comparison import FIGURES
 
         if len(self.arms) < 2:
             raise InputError("a comparison of one arm has nothing to draw.")

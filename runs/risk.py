@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 from nobid.agents.finance import MONTHS
 from nobid.runs.block_tables import COUNTS, FLOWS
 from nobid.runs.causation import CLUSTER
+from nobid.runs.charts.over_time import QUANTILE_UNITS, quantile_table
 from nobid.runs.errors import InputError
 from nobid.runs.estimate import mean_over_paths
 from nobid.runs.humps import Humps, humps
 from nobid.runs.loan_risk import UNITS as LOAN_UNITS
 from nobid.runs.loan_risk import loan_risk
-from nobid.runs.over_time import QUANTILE_UNITS, quantile_table
 from nobid.runs.path_causes import QUARTER
 from nobid.runs.ratios import RatioSums, wilson
 from nobid.runs.streams import Finished, by_path, finished, parts

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from nobid.runs.causation import CLUSTER
-from nobid.runs.over_time import failures_block, over_time_block
+from nobid.runs.charts.over_time import failures_block, over_time_block
 from nobid.runs.risk import Risk, hump_sentence, risk
 from nobid.runs.streams import schema_of
 from nobid.runs.summary_blocks import Block

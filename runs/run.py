@@ -28,11 +28,11 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from nobid.model.contagion import Contagion
-    from nobid.runs.by_month import ByMonth
     from nobid.runs.causation import Causation
+    from nobid.runs.charts.by_month import ByMonth
+    from nobid.runs.charts.style import FigureMeta
     from nobid.runs.explain import Explanation
-    from nobid.runs.figure_style import FigureMeta
-    from nobid.runs.replay_page import Replay
+    from nobid.runs.replays.page import Replay
     from nobid.runs.twins import Twins
 
 PATHS_PER_BLOCK: Final = 64
@@ -203,7 +203,7 @@ class Run:
     @property
     def figure_meta(self) -> FigureMeta:
         """What every figure says about the run in its footnote."""
-        from nobid.runs.figure_style import FigureMeta
+        from nobid.runs.charts.style import FigureMeta
 
         one = self.scenario
         launches = {row.name: row.launch for row in one.founding.generations}
@@ -211,7 +211,7 @@ class Run:
 
     def plot(self, name: str | None = None) -> Figure | dict[str, Figure]:
         """The named figure, or all of them by name."""
-        from nobid.runs.plots import FIGURES
+        from nobid.runs.charts.standard import FIGURES
 
         if name is None:
             return {one: draw(self) for one, draw in FIGURES.items()}
@@ -222,7 +222,7 @@ class Run:
     @cached_property
     def by_month(self) -> ByMonth:
         """The monthly table, of which figures over the finished paths are asked for: quantiles, means, shares."""
-        from nobid.runs.by_month import by_month
+        from nobid.runs.charts.by_month import by_month
 
         return by_month(self)
 
@@ -264,7 +264,7 @@ class Run:
 
     def replay(self, path: int | str | None = None, against: Any = None) -> Replay:
         """One path (a number, "median", "worst") as a page to watch; `against`: a policy or a run, as a second arm."""
-        from nobid.runs.replay_page import replay
+        from nobid.runs.replays.page import replay
 
         return replay(self, path, against)
 

@@ -190,7 +190,7 @@ def _interrupted_sentence(found: Job) -> str:
 
 def _draw(run: Run, directory: RunDirectory) -> None:
     """The figures lie in the run directory."""
-    from nobid.runs.plots import save_all
+    from nobid.runs.charts.standard import save_all
 
     with timed(run.cpu_seconds, "figures"):
         run.figures = [path.name for path in save_all(run, directory.path / "figures")]

@@ -133,7 +133,7 @@ class Sweep:
 
     def plot(self) -> Figure:
         """Lines with bands over one range; a map of P(cluster) over two."""
-        from nobid.runs.sweep_plots import response, surface
+        from nobid.runs.charts.sweep import response, surface
 
         return response(self) if len(self.over) == 1 else surface(self)
 

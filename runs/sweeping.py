@@ -148,7 +148,7 @@ def _swept(
         raise
     found.luck = _luck(found)
     if directory is not None:
-        from nobid.runs.sweep_plots import save
+        from nobid.runs.charts.sweep import save
 
         save(found, directory.path / "figures")
         _writes(found, directory, {"status": "done", **found.as_dict()})

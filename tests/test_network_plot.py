@@ -12,8 +12,8 @@ from matplotlib.collections import LineCollection, PathCollection
 from matplotlib.text import Annotation
 from matplotlib.transforms import Bbox
 
-from nobid.runs.figure_style import FigureMeta
-from nobid.runs.network_plot import COLUMNS, exposure_network, kind_of, placement, size_of
+from nobid.runs.charts.network import COLUMNS, exposure_network, kind_of, placement, size_of
+from nobid.runs.charts.style import FigureMeta
 
 META = FigureMeta("toy", "A hand-sized world", 7, (0,), 0.62)
 

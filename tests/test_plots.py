@@ -20,9 +20,9 @@ from matplotlib.image import imread
 from matplotlib.patches import Rectangle
 from matplotlib.transforms import Bbox
 
-from nobid.runs import plots
-from nobid.runs.by_month import ByMonth, so_far
-from nobid.runs.figure_style import FigureMeta
+from nobid.runs.charts import standard
+from nobid.runs.charts.by_month import ByMonth, so_far
+from nobid.runs.charts.style import FigureMeta
 from nobid.runs.streams import BANDS, Finished
 
 GENERATIONS = {"H100": 26e3, "H200": 31e3, "B200": 42e3, "B300": 52e3, "Rubin": 78e3}
@@ -103,13 +103,13 @@ def run(request: pytest.FixtureRequest) -> Run:
 
 @pytest.fixture(scope="module")
 def figures(run: Run) -> dict[str, Figure]:
-    drawn = {name: draw(run) for name, draw in plots.FIGURES.items()}
+    drawn = {name: draw(run) for name, draw in standard.FIGURES.items()}
     for figure in drawn.values():
         figure.draw_without_rendering()
     return drawn
 
 
-@pytest.mark.parametrize("name", plots.FIGURES)
+@pytest.mark.parametrize("name", standard.FIGURES)
 def test_the_foot_of_every_figure_names_scenario_seed_paths_and_assumed_share(
     name: str, run: Run, figures: dict[str, Figure]
 ) -> None:
@@ -120,7 +120,7 @@ def test_the_foot_of_every_figure_names_scenario_seed_paths_and_assumed_share(
         assert told in foot
 
 
-@pytest.mark.parametrize("name", [name for name in plots.FIGURES if name != "exposure_network"])
+@pytest.mark.parametrize("name", [name for name in standard.FIGURES if name != "exposure_network"])
 def test_every_panel_has_a_unit_on_its_axis(name: str, figures: dict[str, Figure]) -> None:
     shown = panels(figures[name])
     labels = [ax.get_ylabel() for ax in shown if ax.get_subplotspec().is_first_col()]  # type: ignore[union-attr]
@@ -128,7 +128,7 @@ def test_every_panel_has_a_unit_on_its_axis(name: str, figures: dict[str, Figure
     assert all(any(unit in label for unit in UNITS) for label in labels), labels
 
 
-@pytest.mark.parametrize("name", plots.FIGURES)
+@pytest.mark.parametrize("name", standard.FIGURES)
 def test_title_panels_legends_and_foot_do_not_overlap(name: str, figures: dict[str, Figure]) -> None:
     figure = figures[name]
     parts = [figure._suptitle, figure._supxlabel, *figure.axes]  # type: ignore[attr-defined]
@@ -138,7 +138,7 @@ def test_title_panels_legends_and_foot_do_not_overlap(name: str, figures: dict[s
     assert all(whole.containsx(box.x0) and whole.containsx(box.x1) for box in boxes if box is not None)
 
 
-@pytest.mark.parametrize("name", [name for name in plots.FIGURES if name != "exposure_network"])
+@pytest.mark.parametrize("name", [name for name in standard.FIGURES if name != "exposure_network"])
 def test_labels_on_the_time_axis_are_few_and_apart(name: str, run: Run, figures: dict[str, Figure]) -> None:
     for ax in panels(figures[name]):
         low, high = sorted(ax.get_xlim())
@@ -149,22 +149,22 @@ def test_labels_on_the_time_axis_are_few_and_apart(name: str, run: Run, figures:
         assert all(len(label.get_text()) == (4 if run.monthly["month"].nunique() == 60 else 7) for label in labels)
 
 
-@pytest.mark.parametrize("name", plots.FIGURES)
+@pytest.mark.parametrize("name", standard.FIGURES)
 def test_lines_of_a_panel_differ_in_stroke_and_not_only_in_colour(name: str) -> None:
-    for ax in plots.FIGURES[name](Run()).axes:
+    for ax in standard.FIGURES[name](Run()).axes:
         lines = [line for line in ax.lines if not str(line.get_label()).startswith("_") and line.get_linewidth() > 0]
         strokes = [str(line._unscaled_dash_pattern) for line in lines]  # type: ignore[attr-defined]
         assert len(set(strokes)) == len(strokes)
 
 
 def test_the_rent_figure_has_a_panel_for_rent_and_one_for_each_of_four_generations() -> None:
-    rent, *machines = panels(plots.rents_and_prices(Run().by_month, Run().figure_meta))
+    rent, *machines = panels(standard.rents_and_prices(Run().by_month, Run().figure_meta))
     assert [ax.get_title(loc="left") for ax in (rent, *machines)] == ["Rent of compute", "H100", "H200", "B200", "B300"]
     assert all(len([line for line in ax.lines if not str(line.get_label()).startswith("_")]) == 4 for ax in machines)
 
 
 def test_the_rent_figure_keys_mark_value_list_book_and_price_once() -> None:
-    figure = plots.rents_and_prices(Run().by_month, Run().figure_meta)
+    figure = standard.rents_and_prices(Run().by_month, Run().figure_meta)
     legends = [ax.get_legend() for ax in figure.axes if ax.get_legend() is not None]
     assert [[text.get_text() for text in legend.get_texts()] for legend in legends if legend] == [
         ["list price", "book value", "value V", "mark", "clearing price"]
@@ -173,7 +173,7 @@ def test_the_rent_figure_keys_mark_value_list_book_and_price_once() -> None:
 
 def test_marks_are_drawn_in_thousands_and_prices_only_where_machines_were_sold() -> None:
     run = Run()
-    ax = panels(plots.rents_and_prices(run.by_month, run.figure_meta))[1]
+    ax = panels(standard.rents_and_prices(run.by_month, run.figure_meta))[1]
     mark = next(line for line in ax.lines if line.get_label() == "mark")
     np.testing.assert_allclose(np.asarray(mark.get_ydata(), dtype=float), run.monthly["mark_H100"] / 1000)
     dots = next(c for c in ax.collections if isinstance(c, PathCollection))
@@ -181,7 +181,7 @@ def test_marks_are_drawn_in_thousands_and_prices_only_where_machines_were_sold()
 
 
 def test_launches_inside_the_run_are_marked_named_and_apart() -> None:
-    figure = plots.rents_and_prices(Run().by_month, Run().figure_meta)
+    figure = standard.rents_and_prices(Run().by_month, Run().figure_meta)
     figure.draw_without_rendering()
     texts = panels(figure)[0].texts
     assert [text.get_text() for text in texts] == ["Rubin", "Rubin Ultra"]
@@ -190,14 +190,14 @@ def test_launches_inside_the_run_are_marked_named_and_apart() -> None:
 
 def test_several_paths_are_drawn_as_median_and_two_bands() -> None:
     run = Run(8)
-    rent = panels(plots.rents_and_prices(run.by_month, run.figure_meta))[0]
+    rent = panels(standard.rents_and_prices(run.by_month, run.figure_meta))[0]
     assert len([c for c in rent.collections if isinstance(c, PolyCollection)]) == 2
     median = run.monthly.groupby("month")["rent"].median().to_numpy()
     np.testing.assert_allclose(np.asarray(rent.lines[0].get_ydata(), dtype=float), median)
 
 
 def test_one_path_is_drawn_without_bands() -> None:
-    rent = panels(plots.rents_and_prices(Run().by_month, Run().figure_meta))[0]
+    rent = panels(standard.rents_and_prices(Run().by_month, Run().figure_meta))[0]
     assert not [c for c in rent.collections if isinstance(c, PolyCollection)]
 
 
@@ -212,7 +212,7 @@ def test_figures_read_in_small_batches_are_those_read_at_once(monkeypatch: pytes
     run = Run(8)
     asked = {"debt": so_far("debt_defaulted"), "both": so_far("defaults_miner", "defaults_lender")}
     at_once = run.by_month.spreads(asked) | run.by_month.spread("rent", "price_H100")
-    monkeypatch.setattr("nobid.runs.by_month.CELLS", 8 * 60)
+    monkeypatch.setattr("nobid.runs.charts.by_month.CELLS", 8 * 60)
     assert len(list(run.by_month._batches(asked))) == 2
     for name, one in (run.by_month.spreads(asked) | run.by_month.spread("rent", "price_H100")).items():
         np.testing.assert_array_equal(one.quantiles, at_once[name].quantiles)
@@ -224,7 +224,7 @@ def test_the_fan_counts_what_has_failed_so_far_and_on_how_many_paths() -> None:
     run = Run(4)
     monthly = run.monthly.copy()
     monthly.loc[monthly["path"] > 0, [f"defaults_{kind}" for kind in KINDS]] = 0.0
-    borrowers, _, _, share = panels(plots.fan(spread_over(monthly), run.figure_meta))
+    borrowers, _, _, share = panels(standard.fan(spread_over(monthly), run.figure_meta))
     top = max(path.vertices[:, 1].max() for c in borrowers.collections for path in c.get_paths())
     assert top == pytest.approx(np.quantile([27.0, 0.0, 0.0, 0.0], 0.95))  # nine storms of one miner, two neo-clouds
     assert [float(np.asarray(line.get_ydata())[-1]) for line in share.lines] == [0.25, 0.25, 0.25]
@@ -236,7 +236,7 @@ def test_the_network_of_several_paths_is_that_of_the_worst_one_and_says_so() -> 
     monthly = run.monthly.copy()
     monthly.loc[(monthly["path"] == 2) & (monthly["month"] == "2027-01"), "debt_defaulted"] = 1e6
     run.by_month = spread_over(monthly)
-    figure = plots.FIGURES["exposure_network"](run)
+    figure = standard.FIGURES["exposure_network"](run)
     titles = " ".join(ax.get_title(loc="left") for ax in figure.axes)
     assert "2027-01, worst month of the worst path: " in titles
     assert "path 2" in figure.get_supxlabel()
@@ -247,7 +247,7 @@ def test_default_bars_stack_to_the_mean_number_per_path(paths: int) -> None:
     run = Run(paths)
     monthly = run.monthly.copy()
     monthly.loc[monthly["path"] > 0, [f"defaults_{kind}" for kind in KINDS]] = 0.0
-    above = panels(plots.defaults_by_month(spread_over(monthly), run.figure_meta))[0]
+    above = panels(standard.defaults_by_month(spread_over(monthly), run.figure_meta))[0]
     assert len(bars(above)) == 60 * len(KINDS)
     assert sum(bar.get_height() for bar in bars(above)) == pytest.approx(9 * (1 + 2 + 3 + 4) / paths)
     assert len({bar.get_hatch() for bar in bars(above)}) == len(KINDS)
@@ -255,35 +255,35 @@ def test_default_bars_stack_to_the_mean_number_per_path(paths: int) -> None:
 
 
 def test_the_legend_of_defaults_counts_each_kind_over_the_run() -> None:
-    legend = panels(plots.defaults_by_month(Run().by_month, Run().figure_meta))[0].get_legend()
+    legend = panels(standard.defaults_by_month(Run().by_month, Run().figure_meta))[0].get_legend()
     assert legend is not None
     assert [text.get_text() for text in legend.get_texts()] == ["miners (9)", "neo-clouds (18)", "lenders (27)",
                                                                 "buyers (36)"]  # fmt: skip
 
 
 def test_debt_defaulted_stands_on_its_own_panel() -> None:
-    _, below = panels(plots.defaults_by_month(Run().by_month, Run().figure_meta))
+    _, below = panels(standard.defaults_by_month(Run().by_month, Run().figure_meta))
     assert np.nanmax(np.asarray(below.lines[0].get_ydata(), dtype=float)) == 900.0
 
 
 def test_a_run_in_which_nothing_happens_says_so() -> None:
     run = Run(calm=True)
-    assert "no default in this run" in words(plots.defaults_by_month(run.by_month, run.figure_meta))
-    sale = words(plots.machines_for_sale(run.by_month, run.figure_meta))
+    assert "no default in this run" in words(standard.defaults_by_month(run.by_month, run.figure_meta))
+    sale = words(standard.machines_for_sale(run.by_month, run.figure_meta))
     assert "no machines offered in this run" in sale
     assert "no sales in this run" in sale
-    h100 = panels(plots.rents_and_prices(run.by_month, run.figure_meta))[1]
+    h100 = panels(standard.rents_and_prices(run.by_month, run.figure_meta))[1]
     assert h100.get_title(loc="left") == "H100: no sales in this run"
 
 
 def test_loan_to_value_has_three_lines_and_a_line_at_one() -> None:
-    (ax,) = panels(plots.ltv_three_ways(Run().by_month, Run().figure_meta))
+    (ax,) = panels(standard.ltv_three_ways(Run().by_month, Run().figure_meta))
     assert [line.get_label() for line in ax.lines[:3]] == ["at book", "at mark", "at liquidation"]
     assert np.asarray(ax.lines[3].get_ydata(), dtype=float).tolist() == [1.0, 1.0]
 
 
 def test_loan_to_value_of_several_paths_has_a_panel_each() -> None:
-    shown = panels(plots.ltv_three_ways(Run(8).by_month, Run(8).figure_meta))
+    shown = panels(standard.ltv_three_ways(Run(8).by_month, Run(8).figure_meta))
     assert [ax.get_title(loc="left") for ax in shown] == ["At book", "At mark", "At liquidation"]
     assert len({ax.get_ylim() for ax in shown}) == 1
 
@@ -292,20 +292,20 @@ def test_a_ratio_without_bound_lies_outside_the_axis_and_the_foot_says_so() -> N
     run = Run()
     monthly = run.monthly.copy()
     monthly.loc[5, "ltv_liquidation"] = np.inf
-    figure = plots.ltv_three_ways(spread_over(monthly), run.figure_meta)
-    assert panels(figure)[0].get_ylim()[1] <= plots.LTV_TOP
+    figure = standard.ltv_three_ways(spread_over(monthly), run.figure_meta)
+    assert panels(figure)[0].get_ylim()[1] <= standard.LTV_TOP
     assert "lie outside" in figure.get_supxlabel()
 
 
 def test_a_negative_cover_is_on_the_axis() -> None:
     run = Run()
     monthly = run.monthly.assign(dscr_corporate=-0.5)
-    assert panels(plots.cover(spread_over(monthly), run.figure_meta))[0].get_ylim()[0] < -0.5
+    assert panels(standard.cover(spread_over(monthly), run.figure_meta))[0].get_ylim()[0] < -0.5
 
 
 def test_price_over_mark_is_taken_against_the_month_before() -> None:
     run = Run(months=6)
-    _, below = panels(plots.machines_for_sale(run.by_month, run.figure_meta))
+    _, below = panels(standard.machines_for_sale(run.by_month, run.figure_meta))
     dots = next(c for c in below.collections if isinstance(c, PathCollection))
     expected = run.monthly["price_H100"].iloc[3] / run.monthly["mark_H100"].iloc[2]
     np.testing.assert_allclose(np.asarray(dots.get_offsets())[:, 1], [expected])
@@ -316,24 +316,24 @@ def test_a_sale_in_the_first_month_only_is_told_as_such() -> None:
     monthly = run.monthly.copy()
     for name in GENERATIONS:
         monthly[f"price_{name}"] = [100.0] + [np.nan] * 5
-    assert "no sales after the first month" in words(plots.machines_for_sale(spread_over(monthly), run.figure_meta))
+    assert "no sales after the first month" in words(standard.machines_for_sale(spread_over(monthly), run.figure_meta))
 
 
 def test_sold_and_unsold_stack_to_what_was_offered() -> None:
-    above, _ = panels(plots.machines_for_sale(Run().by_month, Run().figure_meta))
+    above, _ = panels(standard.machines_for_sale(Run().by_month, Run().figure_meta))
     tops = {bar.get_y() + bar.get_height() for bar in bars(above)[60:]}
     assert {round(top, 9) for top in tops} == {0.0, 5.0}
 
 
 def test_the_worst_month_is_the_one_with_most_debt_defaulted() -> None:
     months = ("2026-01", "2026-02", "2026-03")
-    assert plots.worst_month(months, np.array([0.0, 9.0, 9.0])) == "2026-02"
-    assert plots.worst_month(months, np.zeros(3)) is None
+    assert standard.worst_month(months, np.array([0.0, 9.0, 9.0])) == "2026-02"
+    assert standard.worst_month(months, np.zeros(3)) is None
 
 
 def test_all_figures_are_saved_at_150_dots_an_inch(tmp_path: Path) -> None:
-    written = plots.save_all(Run(), tmp_path / "figures")
-    assert [path.stem for path in written] == list(plots.FIGURES)
+    written = standard.save_all(Run(), tmp_path / "figures")
+    assert [path.stem for path in written] == list(standard.FIGURES)
     assert all(path.suffix == ".png" for path in written)
     assert imread(tmp_path / "figures" / "defaults_by_month.png").shape[:2] == (930, 1500)
 
@@ -344,15 +344,15 @@ def test_a_figure_that_cannot_be_drawn_stops_the_saving(tmp_path: Path) -> None:
             raise LookupError(f"no graph of {month} was kept")
 
     with pytest.raises(LookupError, match="no graph of start was kept"):
-        plots.save_all(NoGraph(), tmp_path)
+        standard.save_all(NoGraph(), tmp_path)
 
 
 def test_drawing_leaves_the_settings_of_matplotlib_alone() -> None:
     before = dict(mpl.rcParams)
-    plots.cover(Run().by_month, Run().figure_meta)
+    standard.cover(Run().by_month, Run().figure_meta)
     assert dict(mpl.rcParams) == before
 
 
 def test_the_figures_need_no_pyplot() -> None:
-    code = "import sys, nobid.runs.plots; sys.exit('matplotlib.pyplot' in sys.modules)"
+    code = "import sys, nobid.runs.charts.standard; sys.exit('matplotlib.pyplot' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -10,7 +10,7 @@ import networkx as nx
 import numpy as np
 import pytest
 
-from nobid.runs.replay_data import (
+from nobid.runs.replays.data import (
     AUCTION,
     FAILED,
     FAMILIES,
@@ -22,10 +22,10 @@ from nobid.runs.replay_data import (
     quantised,
     series,
 )
-from nobid.runs.replay_facts import Overheard, Seen, seen_on
-from nobid.runs.replay_film import states
-from nobid.runs.replay_layout import layout
-from nobid.runs.replay_text import SENTENCES
+from nobid.runs.replays.facts import Overheard, Seen, seen_on
+from nobid.runs.replays.film import states
+from nobid.runs.replays.layout import layout
+from nobid.runs.replays.text import SENTENCES
 from nobid.runs.run import Run
 from nobid.runs.simulation import simulate
 

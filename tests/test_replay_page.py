@@ -14,12 +14,11 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from nobid.runs import replay_film
 from nobid.runs.cli import app
 from nobid.runs.errors import InputError
-from nobid.runs.replay_data import FAMILIES
-from nobid.runs.replay_film import MOST_FRAMES, chosen, film
-from nobid.runs.replay_page import Replay, chosen_path, page, replay
+from nobid.runs.replays.data import FAMILIES
+from nobid.runs.replays.film import MOST_FRAMES, chosen, film
+from nobid.runs.replays.page import Replay, chosen_path, page, replay
 from nobid.runs.run import Run
 from nobid.runs.simulation import simulate
 
@@ -177,7 +176,7 @@ def test_a_gif_has_a_picture_for_every_frame_of_the_toy(toy: Run, tmp_path: Path
 
 
 def test_without_ffmpeg_an_mp4_is_refused_in_a_sentence(toy: Run, tmp_path: Path, monkeypatch: Any) -> None:
-    monkeypatch.setattr(replay_film.shutil, "which", lambda _: None)
+    monkeypatch.setattr("shutil.which", lambda _: None)
     with pytest.raises(InputError, match=r"--mp4: no ffmpeg was found on the PATH"):
         film(replay(toy), tmp_path / "toy.mp4")
     assert not list(tmp_path.iterdir())

@@ -17,9 +17,9 @@ from nobid.agents.credit import fair_spread
 from nobid.agents.finance import MONTHS, discount
 from nobid.model.draws import Draws
 from nobid.runs import simulate, streams
+from nobid.runs.charts.over_time import _short
 from nobid.runs.errors import InputError
 from nobid.runs.humps import humps
-from nobid.runs.over_time import _short
 from nobid.runs.ratios import RatioSums, wilson
 from nobid.runs.risk import Risk, largest_clusters, risk
 from nobid.runs.risk_blocks import risk_blocks, risk_of_many, risk_remarks

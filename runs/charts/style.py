@@ -18,9 +18,9 @@ from matplotlib.dates import DateFormatter, MonthLocator, YearLocator
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from nobid.runs.by_month import FAR, Array, ByMonth, Spread
+from nobid.runs.charts.by_month import FAR, Array, ByMonth, Spread
 
-STYLE = Path(__file__).with_name("nobid.mplstyle")
+STYLE = Path(__file__).with_name("figures.mplstyle")
 CHARACTERS_PER_INCH = 17.5  # of the footnote's type
 SHORT_RUN = 18  # months up to which months, not years, are named
 HEADROOM = 1.08  # of an axis above its highest value

@@ -13,9 +13,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from nobid.runs.charts.style import footnote, new_figure, saved, styled
 from nobid.runs.contrasts import HEADLINE
 from nobid.runs.estimate import Estimate
-from nobid.runs.figure_style import footnote, new_figure, saved, styled
 from nobid.runs.run_record import ranges
 from nobid.runs.summary_figures import BILLION, debt_at_start
 

@@ -11,7 +11,7 @@ from nobid.runs.explain_agent import kind_of
 from nobid.runs.explain_chain import drains_in_words
 from nobid.runs.explain_text import behind, listed, money, shares_in_words
 from nobid.runs.path_story import TRIFLE, PathStory
-from nobid.runs.replay_facts import Instant, Sale, Seen, Seizure
+from nobid.runs.replays.facts import Instant, Sale, Seen, Seizure
 
 NAMED: Final = 3  # of those of one kind in one round
 # What happened, in the order in which a round tells it; {s} source, {t} target, {a} amount.

@@ -16,9 +16,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
 from nobid.runs.block_tables import COUNTS
-from nobid.runs.by_month import Array, ByMonth, Spread
-from nobid.runs.fan_plot import fan
-from nobid.runs.figure_style import (
+from nobid.runs.charts.by_month import Array, ByMonth, Spread
+from nobid.runs.charts.fan import fan
+from nobid.runs.charts.network import exposure_network
+from nobid.runs.charts.prices import machines_for_sale, rents_and_prices
+from nobid.runs.charts.style import (
     DASH_DOT,
     DASHED,
     DOTTED,
@@ -38,8 +40,6 @@ from nobid.runs.figure_style import (
     say,
     styled,
 )
-from nobid.runs.network_plot import exposure_network
-from nobid.runs.price_plots import machines_for_sale, rents_and_prices
 
 __all__ = [
     "FIGURES",

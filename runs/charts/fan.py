@@ -9,8 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
-from nobid.runs.by_month import Array, ByMonth, Series, Spread, so_far
-from nobid.runs.figure_style import (
+from nobid.runs.charts.by_month import Array, ByMonth, Series, Spread, so_far
+from nobid.runs.charts.style import (
     DASH_DOT,
     DASHED,
     FigureMeta,

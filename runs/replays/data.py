@@ -13,10 +13,10 @@ from typing import Any, Final
 
 import networkx as nx
 
-from nobid.runs.network_plot import STYLES, edge_style, size_of
-from nobid.runs.replay_facts import Instant, Seen
-from nobid.runs.replay_layout import KINDS, POINTS_A_ROW, Layout, layout
-from nobid.runs.replay_text import cause_of, sentences
+from nobid.runs.charts.network import STYLES, edge_style, size_of
+from nobid.runs.replays.facts import Instant, Seen
+from nobid.runs.replays.layout import KINDS, POINTS_A_ROW, Layout, layout
+from nobid.runs.replays.text import cause_of, sentences
 
 FINE, SHORT, FAILED = 0, 1, 2
 SHEET: Final = ("assets", "debt", "cash", "equity", "units", "coins")

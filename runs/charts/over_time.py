@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from nobid.agents.finance import MONTHS
-from nobid.runs.by_month import Series, Spread, so_far
+from nobid.runs.charts.by_month import Series, Spread, so_far
 from nobid.runs.months import month_label
 from nobid.runs.streams import BANDS
 from nobid.runs.summary_blocks import KINDS, Block

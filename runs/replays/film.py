@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from matplotlib.collections import LineCollection
 
+from nobid.runs.charts.network import MARKERS, RED, STYLES
+from nobid.runs.charts.style import KIND_COLOURS, KIND_WORDS, STYLE, new_figure
 from nobid.runs.errors import InputError
-from nobid.runs.figure_style import KIND_COLOURS, KIND_WORDS, STYLE, new_figure
 from nobid.runs.months import month_label
-from nobid.runs.network_plot import MARKERS, RED, STYLES
-from nobid.runs.replay_data import AUCTION, FAILED, FAMILIES, NOBODY, SHORT
+from nobid.runs.replays.data import AUCTION, FAILED, FAMILIES, NOBODY, SHORT
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from nobid.runs.replay_page import Replay
+    from nobid.runs.replays.page import Replay
 
 MOST_FRAMES: Final = 60  # of a film: beyond, rounds in which nobody failed are thinned out
 HOLD: Final = {"default": 1800, "event": 500, "quiet": 250}  # milliseconds for which a frame stands

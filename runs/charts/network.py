@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 
-from nobid.runs.figure_style import KIND_COLOURS, KIND_WORDS, FigureMeta, footnote, new_figure, say, styled
+from nobid.runs.charts.style import KIND_COLOURS, KIND_WORDS, FigureMeta, footnote, new_figure, say, styled
 
 Graph: TypeAlias = "nx.MultiDiGraph[str]"
 Dashes = str | tuple[int, tuple[float, ...]]

@@ -8,7 +8,7 @@ from typing import Final
 
 import networkx as nx
 
-from nobid.runs.network_plot import COLUMNS, kind_of, placement, size_of
+from nobid.runs.charts.network import COLUMNS, kind_of, placement, size_of
 
 ROWS: Final = 30  # agents one under the other before a column is folded
 GAP: Final = 1.6  # rows left free above a group of a column, for its heading

@@ -11,8 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 
-from nobid.runs.by_month import ByMonth, Series, Spread, over
-from nobid.runs.figure_style import (
+from nobid.runs.charts.by_month import ByMonth, Series, Spread, over
+from nobid.runs.charts.style import (
     DASH_DOT,
     DASHED,
     DOTTED,

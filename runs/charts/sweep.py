@@ -11,8 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from nobid.runs.charts.style import DASHED, footnote, new_figure, saved, styled
 from nobid.runs.estimate import Estimate, significant
-from nobid.runs.figure_style import DASHED, footnote, new_figure, saved, styled
 from nobid.runs.summary_figures import BAND
 from nobid.runs.sweep_result import Sweep
 from nobid.runs.sweep_text import money

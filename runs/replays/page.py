@@ -17,8 +17,8 @@ from nobid.runs.causation import paths_in_words
 from nobid.runs.errors import InputError
 from nobid.runs.fork import ForkedScenario
 from nobid.runs.policies import PoliciesAsked, policies_of
-from nobid.runs.replay_data import page_data
-from nobid.runs.replay_facts import Seen, seen_on
+from nobid.runs.replays.data import page_data
+from nobid.runs.replays.facts import Seen, seen_on
 from nobid.runs.run import Run
 from nobid.runs.run_directory import SHORT_HASH
 from nobid.runs.run_record import made_by
@@ -28,7 +28,7 @@ from nobid.runs.summary_figures import shown_generations
 if TYPE_CHECKING:
     import pandas as pd
 
-TEMPLATE: Final = Path(__file__).with_name("replay.html")
+TEMPLATE: Final = Path(__file__).with_name("page.html")
 NAMED_PATHS: Final = ("median", "worst")
 LONGEST_NAME: Final = 80  # characters of a file's name
 BLOCKS: Final = re.compile(r"<(script|style)>(.*?)</\1>", re.DOTALL)  # of the template, each allowed by its hash
