@@ -14,7 +14,9 @@ QUARTER: Final = 3  # months
 
 @dataclass
 class PathCauses:
-    """What one path says. Sums of shares over its defaults; `spread` by agent and channel; quarters from the start."""
+    """What one path says. Sums of shares over its defaults: `spread` by agent and channel, `monthly` by month and
+    channel. Months and quarters count from the start.
+    """
 
     path: int
     spread: dict[Way, float] = field(default_factory=dict)
@@ -24,6 +26,7 @@ class PathCauses:
     born: dict[int, int] = field(default_factory=dict)
     depth: list[float] = field(default_factory=list)
     cluster: int = 0
+    monthly: dict[tuple[int, str], float] = field(default_factory=dict)
 
     @property
     def defaults(self) -> int:
@@ -44,12 +47,17 @@ def path_causes(path: int, contagion: Contagion) -> PathCauses:
     """Everything that is read off one path."""
     months = [default.month for default in contagion.defaults]
     roots: dict[str, float] = defaultdict(float)
+    monthly: dict[tuple[int, str], float] = defaultdict(float)
+    for default in contagion.defaults:
+        for (_, channel), share in contagion.causes[default].items():
+            monthly[default.month, channel] += share
     for shares in contagion.roots().values():
         adds(roots, shares)
     return PathCauses(
         path,
         spread=contagion.spread(),
         channels=contagion.channels(),
+        monthly=dict(monthly),
         roots=dict(roots),
         offspring=contagion.offspring(QUARTER),
         born=dict(Counter(month // QUARTER for month in months)),

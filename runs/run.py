@@ -20,7 +20,6 @@ from nobid.runs.errors import InputError
 from nobid.runs.fork import timetable
 from nobid.runs.months import month_index, month_label
 from nobid.runs.run_record import Stored
-from nobid.runs.scenario_files import did_you_mean
 from nobid.runs.scenarios import Scenario
 from nobid.runs.summary import Summary, summarise
 
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
     from nobid.runs.charts.style import FigureMeta
     from nobid.runs.explain import Explanation
     from nobid.runs.replays.page import Replay
+    from nobid.runs.reports.document import Report
     from nobid.runs.twins import Twins
 
 PATHS_PER_BLOCK: Final = 64
@@ -60,11 +60,14 @@ class Order:
 
         `caution` is told as a warning BitsNotPromised. Errors: InputError where the order is `barred`.
         """
+        from nobid.model.system import ComputeCreditModel
+
         self.permits()
         (network,) = {network_of(self.scenario, path) for path in paths}
         founding, later = timetable(self.scenario, network)
-        asked = {"seed": self.seed, "execution": self.execution, "agents": self.agents, "keep_agents": keep_agents}
-        return engine()(founding, paths=paths, **asked, **({"later": later} if later else {}))
+        luck: dict[str, Any] = {"seed": self.seed, "paths": paths, **({"later": later} if later else {})}
+        how: dict[str, Any] = {"execution": self.execution, "agents": self.agents, "keep_agents": keep_agents}
+        return ComputeCreditModel(founding, **luck, **how)
 
     def permits(self) -> None:
         """The run may be simulated again; what stands against the same bits has been told."""
@@ -76,13 +79,6 @@ class Order:
 
 class BitsNotPromised(UserWarning):
     """A stored run is simulated again by another engine, or on other libraries, than the one that made it."""
-
-
-def engine() -> Any:
-    """The model's class, imported when first needed."""
-    from nobid.model.system import ComputeCreditModel
-
-    return ComputeCreditModel
 
 
 @dataclass
@@ -209,15 +205,13 @@ class Run:
         launches = {row.name: row.launch for row in one.founding.generations}
         return FigureMeta(one.name, one.title, self.seed, self.paths, one.assumed_share, launches)
 
-    def plot(self, name: str | None = None) -> Figure | dict[str, Figure]:
-        """The named figure, or all of them by name."""
-        from nobid.runs.charts.standard import FIGURES
+    def plot(
+        self, name: str | None = None, *, path: int | None = None, month: str | None = None
+    ) -> Figure | dict[str, Figure]:
+        """The named chart of `nobid.runs.charts.registry`, or all by name; `path`, `month`: of one that shows one."""
+        from nobid.runs.charts.registry import CHARTS, drawn
 
-        if name is None:
-            return {one: draw(self) for one, draw in FIGURES.items()}
-        if name not in FIGURES:
-            raise InputError(f'there is no figure "{name}"{did_you_mean(name, FIGURES)}')
-        return FIGURES[name](self)
+        return drawn(self, name, path, month=month) if name is not None else {one: drawn(self, one) for one in CHARTS}
 
     @cached_property
     def by_month(self) -> ByMonth:
@@ -267,6 +261,12 @@ class Run:
         from nobid.runs.replays.page import replay
 
         return replay(self, path, against)
+
+    def report(self) -> Report:
+        """The run as one page to send; `.save()` writes it."""
+        from nobid.runs.reports.run_report import report
+
+        return report(self)
 
     def fork(self, month: str, set: Mapping[str, Any] | Iterable[str] | None = None, **asked: Any) -> Run:
         """A run that is this one until the month before `month` (YYYY-MM), and goes on from there with the changes.

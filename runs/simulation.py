@@ -15,7 +15,7 @@ from nobid.runs.job import Job, Spread, job
 from nobid.runs.order import Asked, continued, ordered
 from nobid.runs.policies import PoliciesAsked
 from nobid.runs.progress import Progress, Teller
-from nobid.runs.run import PATHS_PER_BLOCK, PHASES, Order, Run, engine
+from nobid.runs.run import PATHS_PER_BLOCK, PHASES, Order, Run
 from nobid.runs.run_directory import SHORT_HASH, Block, RunDirectory
 from nobid.runs.run_record import written
 from nobid.runs.scenarios import Scenario
@@ -113,7 +113,7 @@ def _simulated(
     """The order has been worked off; it lies in `out` if given."""
     clock = dict.fromkeys(PHASES, 0.0)
     with timed(clock, "import"):
-        engine()
+        import nobid.model.system  # noqa: F401  heavy: its time is told apart
     with timed(clock, "found"):
         run = Run(order(), cpu_seconds=clock)
     found = job(run, spread, out(run.order) if callable(out) else out)
@@ -190,7 +190,7 @@ def _interrupted_sentence(found: Job) -> str:
 
 def _draw(run: Run, directory: RunDirectory) -> None:
     """The figures lie in the run directory."""
-    from nobid.runs.charts.standard import save_all
+    from nobid.runs.charts.registry import save_standard
 
     with timed(run.cpu_seconds, "figures"):
-        run.figures = [path.name for path in save_all(run, directory.path / "figures")]
+        run.figures = [path.name for path in save_standard(run, directory.path / "figures")]

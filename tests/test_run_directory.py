@@ -132,8 +132,7 @@ class FakeModel:
 def engine(monkeypatch: pytest.MonkeyPatch) -> type[FakeModel]:
     """The stand-in replaces the engine, fresh for each test."""
     model = type("Fresh", (FakeModel,), {"breaks": {}, "hook": None})
-    monkeypatch.setattr(simulation, "engine", lambda: model)
-    monkeypatch.setattr(run_module, "engine", lambda: model)
+    monkeypatch.setattr("nobid.model.system.ComputeCreditModel", model)
     return model
 
 

@@ -30,10 +30,12 @@ KEY_ROW: Final = 0.24  # inches a line of the key
 LINEAR: Final = 300.0  # of the largest cost: below this part of it the axis is linear
 TOUCH: Final = (45.0, 14.0)  # points on the canvas, across and up, within which numbers would lie on each other
 ROOM: Final = 0.25  # of an axis, left and right of the intervals alone
+A_PATH: Final = " a path (mean)"
+UNITS: Final = {"cluster": "percentage points", "defaults": "number" + A_PATH}  # the rest is money
 TITLES: Final = {
-    "cluster": "P(systemic cluster), percentage points",
-    "defaults": "borrowers and lenders defaulted",
-    "lender_losses": "lender losses",
+    "cluster": "Probability of a systemic cluster",
+    "defaults": "Borrowers and lenders defaulted",
+    "lender_losses": "Lender losses",
 }
 
 
@@ -52,11 +54,9 @@ def forest(found: Comparison) -> Figure:
             _difference(panel, row, found, (label, name), scales[name])
         panel.axvline(0.0, color="black", linewidth=1.0)
         panel.set_xlim(*_range([found.contrasts[label, name].found for label in labels], scales[name]))
-        title = TITLES[name] + (f", {unit}" if name == "lender_losses" else "")
-        panel.set(title=title, xlabel="← fewer · more →" if name != "lender_losses" else "← less · more →")
-        panel.title.set_fontsize(9.5)
+        panel.set(title=TITLES[name], xlabel=f"← less · {UNITS.get(name, unit + A_PATH)} · more →")
     panels[0].set_yticks(range(len(labels)), [_short(label) for label in labels])
-    panels[0].set_ylim(len(labels) - 0.5, -0.5)
+    panels[0].set(ylabel="policy", ylim=(len(labels) - 0.5, -0.5))
     _foot(figure, found, "thick: 95 % interval; thin: holds together for all policies and panels; filled: the thin one "
           "leaves out nought, blue less, orange more; cross: too few paths differ; same luck in all arms")  # fmt: skip
     return figure

@@ -25,6 +25,10 @@ from nobid.runs.charts.style import (
 
 BORROWERS: Final = ("defaults_miner", "defaults_neocloud")
 FAILED: Final = (*BORROWERS, "defaults_lender")
+SO_FAR: Final = {
+    "borrowers": so_far(*BORROWERS), "failed": so_far(*FAILED), "debt": so_far("debt_defaulted"),
+    "losses": so_far("lender_losses"),
+}  # fmt: skip
 LEAST: Final[tuple[tuple[int, str, Stroke], ...]] = (
     (1, "#0072B2", "-"), (4, "#E69F00", DASHED), (10, "#D55E00", DASH_DOT),
 )  # fmt: skip
@@ -44,14 +48,11 @@ def _at_least(number: int) -> Series:
 @styled
 def fan(by_month: ByMonth, meta: FigureMeta) -> Figure:
     """Borrowers in default, debt defaulted, lender losses so far (numbers; USD billion or million), and the share of
-    paths on which so many have failed.
+    paths on which so many have failed (of one path: how many).
     """
     figure = new_figure("Defaults and losses so far", 10, 6.4)
     panels = list(figure.subplots(2, 2, sharex=True).flat)
-    found = by_month.spreads(
-        {"borrowers": so_far(*BORROWERS), "debt": so_far("debt_defaulted"), "losses": so_far("lender_losses")}
-        | {str(number): _at_least(number) for number, *_ in LEAST}
-    )
+    found = by_month.spreads(SO_FAR | {str(number): _at_least(number) for number, *_ in LEAST})
     _so_far(panels[0], by_month, found["borrowers"], colour="#0072B2")
     panels[0].set(title="Borrowers in default", ylabel="number of borrowers")
     for panel, name, title, colour in zip(
@@ -60,10 +61,15 @@ def fan(by_month: ByMonth, meta: FigureMeta) -> Figure:
         big = float(np.nanmax(found[name].quantiles, initial=0.0)) >= BILLION
         _so_far(panel, by_month, found[name], colour=colour, scale=1.0 / BILLION if big else 1.0)
         panel.set(title=title, ylabel="USD billion" if big else "USD million")
-    _shares(panels[3], by_month, [found[str(number)] for number, *_ in LEAST])
+    if by_month.many:
+        _shares(panels[3], by_month, [found[str(number)] for number, *_ in LEAST])
+    else:
+        _so_far(panels[3], by_month, found["failed"], colour="#444444")
+        panels[3].set(title="Borrowers and lenders failed", ylabel="number of agents")
     for panel in panels:
         month_axis(panel, by_month.dates)
-    footnote(figure, meta, bands_remark(by_month))
+    many = "failures: of borrowers and lenders together" if by_month.many else ""
+    footnote(figure, meta, bands_remark(by_month), many)
     return figure
 
 
@@ -77,6 +83,6 @@ def _so_far(ax: Axes, by_month: ByMonth, spread: Spread, *, colour: str, scale: 
 
 def _shares(ax: Axes, by_month: ByMonth, shares: list[Spread]) -> None:
     for (number, colour, stroke), one in zip(LEAST, shares, strict=True):
-        ax.plot(by_month.dates, one.mean, color=colour, linestyle=stroke, label=f"{number} or more")
-    ax.set(title="Borrowers and lenders failed by then", ylabel="share of paths", ylim=(0.0, 1.0))
-    ax.legend(loc="upper left")
+        ax.plot(by_month.dates, one.mean, color=colour, linestyle=stroke, label=f"{number} +")
+    ax.set(title="Paths with failures", ylabel="share of paths", ylim=(0.0, 1.0))
+    ax.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=len(LEAST), borderaxespad=0.1, columnspacing=1.2)

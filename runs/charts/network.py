@@ -1,10 +1,10 @@
-"""Who owes whom, at the start and in the worst month: one network twice, with every agent in the same place."""
+"""Who owes whom, at the start, in the worst month and at the end: one network, every agent in the same place?"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import networkx as nx
 import numpy as np
@@ -15,6 +15,10 @@ from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 
 from nobid.runs.charts.style import KIND_COLOURS, KIND_WORDS, FigureMeta, footnote, new_figure, say, styled
+from nobid.runs.charts.which import meta_of_path, shown_month, shown_path
+
+if TYPE_CHECKING:
+    from nobid.runs.run import Run
 
 Graph: TypeAlias = "nx.MultiDiGraph[str]"
 Dashes = str | tuple[int, tuple[float, ...]]
@@ -38,7 +42,8 @@ STYLE_OF = {
     "hosting": "site lease",
 }
 LABELLED = 24  # of a kind: the largest ones carry their name; so does everyone in default
-MOST = 100  # of a kind: the largest ones are drawn
+MOST = 100  # of a kind: those in default and the largest ones have a place
+DRAWN = 40  # of a kind in the chart
 LONGEST_NAME = 18  # characters
 LINE_POINTS = 8.6  # height of a line of 6.5-point type
 HEAD_POINTS = 20.0  # height of a group's heading
@@ -46,6 +51,7 @@ SMALLEST, LARGEST = 2.2, 13.0  # radius of a node, points
 SMALLEST_CROSS = 36.0  # area of the cross over an agent in default, square points
 THINNEST, WIDEST = 0.35, 5.0  # width of an edge, points
 POINTS_PER_INCH = 72.0
+PANEL = 4.4  # width of a panel, inches
 CURVE = np.linspace(0.0, 1.0, 24)[:, None]
 RED = "#B2182B"
 
@@ -64,29 +70,53 @@ class Placement:
 
 
 @styled
-def exposure_network(
-    graph_start: Graph, graph_worst: Graph, meta: FigureMeta, *, months: tuple[str, str] = ("start", "worst month")
-) -> Figure:
-    """Both networks side by side on one placement; who is in default is crossed out and named. USD million."""
-    place = placement(graph_start, graph_worst)
-    figure = new_figure("Who is exposed to whom", 11, max(4.0, place.height / POINTS_PER_INCH + 1.5))
-    panels = figure.subplot_mosaic([["start", "worst"], ["legend"] * 2], height_ratios=[1.0, 0.01])
-    for ax, graph, month in zip((panels["start"], panels["worst"]), (graph_start, graph_worst), months, strict=True):
+def exposure_network(run: Run, *, path: int | None = None, month: str | None = None) -> Figure:
+    """The exposures at the start, at the end of a month (the worst one) and at the end of the run, of one path (the
+    worst one); who is in default is crossed out and named. USD million.
+    """
+    number = shown_path(run, path)
+    shown, words = shown_month(run, number, month)
+    if run.by_month.many and path is None:
+        words += " of the worst path"
+    states = {"start": run.graph("start", number), words: run.graph(shown, number)}
+    last = run.by_month.months[-1]
+    if shown not in ("start", last):
+        states[f"{last}, end of the run"] = run.graph(last, number)
+    return networks(states, meta_of_path(run, number))
+
+
+@styled
+def networks(states: Mapping[str, Graph], meta: FigureMeta) -> Figure:
+    """The networks side by side under their names, on one placement."""
+    graphs = [*states.values()]
+    place = placement(*graphs, most=DRAWN)
+    figure = new_figure("Who is exposed to whom", PANEL * len(graphs), max(4.0, place.height / POINTS_PER_INCH + 1.5))
+    grid = figure.add_gridspec(2, len(graphs), height_ratios=[1.0, 0.01])
+    for column, (state, graph) in enumerate(states.items()):
+        ax = figure.add_subplot(grid[0, column])
         _draw(ax, graph, place)
         failed = [name for name in graph if not graph.nodes[name].get("alive", True)]
-        ax.set_title(f"{month[:1].upper()}{month[1:]}: {len(failed) or 'none'} of {len(graph)} agents in default")
+        ax.set_title(f"{state[:1].upper()}{state[1:]}:\n{len(failed) or 'none'} of {len(graph)} agents in default")
         if not place.at:
             say(ax, "no exposures in this run")
-    used = {edge_style(data) for graph in (graph_start, graph_worst) for _, _, data in graph.edges(data=True)}
-    panels["legend"].set_axis_off()
-    panels["legend"].legend(handles=_legend(used), loc="center", ncols=5)
-    sizes = "area: debt of borrowers, loans of lenders, contracts of buyers"
-    widest = f"line width: root of the amount, widest {place.widest:,.0f} USD million"
-    left_out = f"{place.left_out} agents without exposures are not drawn" if place.left_out else ""
-    cut = len(_names((graph_start, graph_worst))) > len(place.at) + place.left_out
-    largest = f"the {MOST} largest of each kind" if cut else ""
-    footnote(figure, meta, sizes, widest, left_out, largest)
+    used = {edge_style(data) for graph in graphs for _, _, data in graph.edges(data=True)}
+    legend = figure.add_subplot(grid[1, :])
+    legend.set_axis_off()
+    legend.legend(handles=_legend(used), loc="center", ncols=5)
+    footnote(figure, meta, *_remarks(graphs, place))
     return figure
+
+
+def _remarks(graphs: list[Graph], place: Placement) -> tuple[str, ...]:
+    """What area and width mean, and who is not drawn."""
+    return (
+        "area: debt of borrowers, loans of lenders, contracts of buyers",
+        f"line width: root of the amount, widest {place.widest:,.0f} USD million",
+        f"{place.left_out} agents without exposures are not drawn" if place.left_out else "",
+        f"those in default and the largest of each kind, {DRAWN} at most"
+        if len(_names(graphs)) > len(place.at) + place.left_out
+        else "",
+    )
 
 
 def kind_of(data: dict[str, object]) -> str:
@@ -109,7 +139,7 @@ def size_of(graph: Graph, name: str) -> float:
     return sum(abs(float(edge.get("amount", 0.0))) for _, _, edge in edges)
 
 
-def placement(*graphs: Graph) -> Placement:
+def placement(*graphs: Graph, most: int = MOST) -> Placement:
     """One stable place for every agent with an exposure in any of the graphs: columns by kind, near its partners."""
     amounts = _amounts(graphs)
     sizes = {name: max(size_of(g, name) for g in graphs if name in g) for name in _names(graphs)}
@@ -120,9 +150,11 @@ def placement(*graphs: Graph) -> Placement:
     drawn = [name for name in sizes if partners[name] or (sizes[name] > 0 and kinds[name] in ("miner", "neocloud"))]
     left_out = len(sizes) - len(drawn)
     ranked = sorted(drawn, key=lambda n: (-sizes[n], n))
-    groups = {kind: [n for n in ranked if kinds[n] == kind][:MOST] for kind in COLUMNS}
-    drawn = [name for group in groups.values() for name in group]
     failed = {name for g in graphs for name in g if not g.nodes[name].get("alive", True)} & set(drawn)
+    groups = {kind: [n for n in ranked if kinds[n] == kind] for kind in COLUMNS}
+    kept = {n for group in groups.values() for n in sorted(group, key=lambda n: n not in failed)[:most]}
+    groups = {kind: [n for n in group if n in kept] for kind, group in groups.items()}
+    drawn, failed = [name for group in groups.values() for name in group], failed & kept
     labelled = failed.union(*(group[:LABELLED] for group in groups.values()))
     largest = max((sizes[name] for name in drawn), default=0.0)
     scale = LARGEST / np.sqrt(largest) if largest > 0 else 0.0

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
+from matplotlib.ticker import StrMethodFormatter
 
-from nobid.runs.charts.by_month import ByMonth, Series, Spread, over
+from nobid.runs.charts.by_month import Array, ByMonth, Series, Spread
 from nobid.runs.charts.style import (
     DASH_DOT,
     DASHED,
@@ -34,10 +34,9 @@ from nobid.runs.charts.style import (
 SHOWN = ("H100", "H200", "B200", "B300")
 STOCK = ("offered", "sold", "unsold")
 THOUSAND = 1e-3
-CYCLE = 7  # colours in the style sheet
-MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
-PRICE_TOP = 2.0  # a price above twice the mark before it is not drawn
+PRICE_TOP = 2.0  # what was paid above twice the marks is not drawn
 SMALL, MORE = 5.0, 23.0  # area of a marker, square points: where one path in many trades, and what all add
+NARROW = 11  # days: width of the bar that stands before another
 LEGEND_ROW = 0.08  # height of the row that holds only a legend, as a share of a panel's
 LINES: tuple[tuple[str, str, str, Stroke, float], ...] = (
     ("list", "list price", "#777777", DOTTED, 1.4),
@@ -92,49 +91,61 @@ def _machine_prices(ax: Axes, months: pd.DatetimeIndex, found: Mapping[str, Spre
 
 @styled
 def machines_for_sale(by_month: ByMonth, meta: FigureMeta) -> Figure:
-    """Machines offered, sold and unsold by month (thousand) above; clearing price over the mark before it below."""
+    """Machines offered, sold and unsold by month (thousand) above; below, what the sold ones brought over their marks
+    of the month before (ratio).
+    """
     figure = new_figure("Machines for sale: offered, sold, left unsold, and at what price", 10, 6.2)
     above, below = figure.subplots(2, 1, sharex=True)
     mean = " (mean)" if by_month.many else ""
     above.set(title="Machines in the market", ylabel=f"thousand machines{mean}")
-    below.set(title="Clearing price against the mark of the month before", ylabel="price over mark (ratio)")
-    prices = [name.removeprefix("price_") for name in by_month.columns if name.startswith("price_")]
-    ratios = {name: over(f"price_{name}", f"mark_{name}", lag=1) for name in prices}
-    stock = {name: Series((name,)) for name in STOCK}
-    found = by_month.spreads(stock | ratios)
-    if any(found[name].mean.any() for name in stock):
+    below.set(
+        title="Paid for the machines sold, over their marks of the month before", ylabel="price over mark (ratio)"
+    )
+    found = by_month.spreads({name: Series((name,)) for name in STOCK} | {"paid": paid_over_mark(by_month)})
+    if any(found[name].mean.any() for name in STOCK):
         _offered(above, by_month.dates, found)
     else:
         say(above, "no machines offered in this run")
-    traded = {name: found[name] for name in prices if found[name].share.any()}
-    cut = _draw_ratios(below, by_month.dates, traded) if traded else ""
-    if not traded:
-        sold = any(one.share.any() for one in by_month.spread(*(f"price_{name}" for name in prices)).values())
-        say(below, "no sales after the first month" if sold else "no sales in this run")
+    cut = ""
+    if found["paid"].share.any():
+        cut = _paid(below, by_month, found["paid"])
+    else:
+        say(below, "no sales after the first month" if found["sold"].mean.any() else "no sales in this run")
     month_axis(below, by_month.dates)
-    words = "price: median over the paths that trade, larger where more do" if by_month.many else ""
-    footnote(figure, meta, words, cut)
+    words = "price: over the paths on which machines were sold in the month, circles larger where more are"
+    footnote(figure, meta, bands_remark(by_month), words if by_month.many else "", cut)
     return figure
+
+
+def paid_over_mark(by_month: ByMonth) -> Series:
+    """What all machines sold in a month brought, over the marks of the month before; missing where none was sold."""
+    names = [name.removeprefix("price_") for name in by_month.columns if name.startswith("price_")]
+
+    def made(*grids: Array) -> Array:
+        sold, price, mark = np.split(np.stack(grids), 3)
+        before = np.concatenate([np.full_like(mark[:, :1], np.nan), mark[:, :-1]], axis=1)
+        counted = (sold > 0.0) & (before > 0.0)
+        brought, worth = (np.where(counted, sold * one, 0.0).sum(axis=0) for one in (price, before))
+        return np.where(worth > 0.0, brought / np.where(worth > 0.0, worth, 1.0), np.nan)
+
+    return Series(tuple(f"{column}_{name}" for column in ("sold", "price", "mark") for name in names), made)
 
 
 def _offered(ax: Axes, months: pd.DatetimeIndex, found: Mapping[str, Spread]) -> None:
     offered, sold, unsold = (found[name].mean * THOUSAND for name in STOCK)
-    bars(ax, months, sold, color="#0072B2", label="sold")
-    bars(ax, months, unsold, bottom=sold, color="#F0C27B", hatch="////", label="unsold at month end")
+    bars(ax, months, unsold, color="#F0C27B", hatch="////", label="unsold at month end")
+    bars(ax, months, sold, color="#0072B2", width=NARROW, label="sold in the month")
     shown = np.where(offered > 0.0, offered, np.nan)
-    ax.plot(months, shown, color="black", linewidth=0, marker="_", markersize=7, label="offered")
+    ax.plot(months, shown, color="black", linewidth=0, marker="_", markersize=7, label="most on offer in a round")
     from_zero(ax)
+    ax.yaxis.set_major_formatter(StrMethodFormatter("{x:,g}"))
     ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
 
 
-def _draw_ratios(ax: Axes, months: pd.DatetimeIndex, ratios: Mapping[str, Spread]) -> str:
-    for i, (name, ratio) in enumerate(ratios.items()):
-        colour, trades = f"C{i % CYCLE}", ratio.share > 0.0
-        ax.scatter(months[trades], ratio.median[trades], s=SMALL + MORE * ratio.share[trades], edgecolor=colour,
-                   marker=MARKERS[i % len(MARKERS)], facecolor="white" if i % 2 else colour, label=name)  # fmt: skip
+def _paid(ax: Axes, by_month: ByMonth, paid: Spread) -> str:
+    months, trades = by_month.dates, paid.share > 0.0
+    draw_series(ax, months, paid, color="#D55E00", linewidth=1.2, label="all generations")
+    ax.scatter(months[trades], paid.median[trades], s=SMALL + MORE * paid.share[trades], facecolor="white",
+               edgecolor="#D55E00", linewidth=1.1, zorder=4)  # fmt: skip
     ax.axhline(1.0, color="black", linewidth=1.0)
-    legend = ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
-    for handle in legend.legend_handles:
-        if isinstance(handle, PathCollection):
-            handle.set_sizes([SMALL + MORE])
-    return ceiling(ax, [ratio.median for ratio in ratios.values()], PRICE_TOP)
+    return ceiling(ax, [paid.quantiles if by_month.many else paid.median], PRICE_TOP)

@@ -16,7 +16,6 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.dates import DateFormatter, MonthLocator, YearLocator
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
 from nobid.runs.charts.by_month import FAR, Array, ByMonth, Spread
 
@@ -71,13 +70,19 @@ def new_figure(title: str, width: float, height: float) -> Figure:
     return figure
 
 
-def saved(figures: Mapping[str, Callable[[], Figure]], folder: Path) -> list[Path]:
-    """Every figure lies in the folder as NAME.png (150 dpi); an error stops it, nothing is skipped."""
+@styled
+def saved(figures: Mapping[str, Callable[[], Figure]], folder: Path, formats: Sequence[str] = ("png",)) -> list[Path]:
+    """Every figure lies in the folder as NAME.png (150 dpi), NAME.svg …; an error stops it, nothing is skipped.
+
+    A figure drawn twice gives the same bytes. Under the style here too: matplotlib makes ticks when it draws.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     files = []
     for name, draw in figures.items():
-        files.append(folder / f"{name}.png")
-        draw().savefig(files[-1], dpi=150)
+        figure = draw()
+        for kind in formats:
+            files.append(folder / f"{name}.{kind}")
+            figure.savefig(files[-1], dpi=150, metadata={"Date": None} if kind == "svg" else None)
     return files
 
 
@@ -103,7 +108,7 @@ def footnote(figure: Figure, meta: FigureMeta, *remarks: str) -> None:
 
 
 def month_axis(ax: Axes, months: pd.DatetimeIndex) -> None:
-    """The x axis spans the months and shows years, or a few months by name in a short run."""
+    """The x axis spans the months, says so, and shows years, or a few months by name in a short run."""
     ax.set_xlim(months[0] - MARGIN, months[-1] + MARGIN)  # type: ignore[arg-type]
     if len(months) <= SHORT_RUN:
         every = -(-len(months) // MONTH_LABELS)
@@ -113,6 +118,8 @@ def month_axis(ax: Axes, months: pd.DatetimeIndex) -> None:
         ax.xaxis.set_major_locator(YearLocator())  # type: ignore[no-untyped-call]
         ax.xaxis.set_major_formatter(DateFormatter("%Y"))  # type: ignore[no-untyped-call]
         ax.xaxis.set_minor_locator(MonthLocator(bymonth=(4, 7, 10)))  # type: ignore[no-untyped-call]
+    if ax.xaxis.get_tick_params().get("labelbottom", True):
+        ax.set_xlabel("month", labelpad=2.0)
 
 
 def draw_series(
@@ -159,9 +166,21 @@ def mark_launches(ax: Axes, months: pd.DatetimeIndex, launches: dict[str, str], 
                     va="top", fontsize=7.5, color="#333333")  # fmt: skip
 
 
-def bars(ax: Axes, months: pd.DatetimeIndex, height: NDArray[np.float64], **look: Any) -> None:
-    """A bar a month stands in the panel."""
-    ax.bar(months, height, width=BAR_DAYS, edgecolor="#222222", linewidth=0.5, **look)
+def bars(
+    ax: Axes,
+    months: pd.DatetimeIndex,
+    height: Array,
+    *,
+    bottom: Array | float = 0.0,
+    width: float = BAR_DAYS,
+    **look: Any,
+) -> None:
+    """A bar a month stands in the panel where there is something to show; one of no height where there is nothing."""
+    shown = height > 0.0
+    shown[0] |= not shown.any()  # for the legend
+    base = np.broadcast_to(bottom, height.shape)[shown]
+    look = {"width": BAR_DAYS, "edgecolor": "#222222", "linewidth": 0.5, **look}
+    ax.bar(months[shown], height[shown], bottom=base, **look)
 
 
 def from_zero(ax: Axes) -> None:
@@ -175,4 +194,4 @@ def ceiling(ax: Axes, shown: Sequence[Array], top: float) -> str:
     near = values[np.abs(values) < FAR]
     highest = min(np.max(near, initial=1.0) * HEADROOM, top)
     ax.set_ylim(max(np.min(near, initial=0.0) * HEADROOM, -top), highest)
-    return f"values above {highest:.1f} lie outside" if bool(np.any(values > highest)) else ""
+    return f"values above {highest:,.4g} lie outside" if bool(np.any(values > highest)) else ""
