@@ -24,6 +24,7 @@ from nobid.runs.tail import shortfall
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from nobid.runs.reports.document import Report
     from nobid.runs.summary import Summary
 
 TAILED: Final = "lender_losses"  # the measure whose tail is told
@@ -140,6 +141,12 @@ class Comparison:
         if name not in FIGURES:
             raise InputError(f'there is no figure "{name}"{did_you_mean(name, FIGURES)}')
         return FIGURES[name](self)
+
+    def report(self) -> Report:
+        """The comparison as one page to send; `.save()` writes it."""
+        from nobid.runs.reports.comparison_report import report
+
+        return report(self)
 
     def with_paths(self, paths: int) -> str:
         """The command that extends the comparison to so many paths."""
