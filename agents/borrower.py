@@ -86,6 +86,11 @@ class Borrower(Actor):
         """Machines that no facility finances, free or pledged for a month."""
         return self.units + self.repo_units + self.official_units
 
+    def coins_for_sale(self) -> Array:
+        """Free coins that may be sold for other debts, BTC."""
+        rules = self.model.parameters
+        return self.coins * (1.0 if rules.coin.sales_on and not rules.debt.ring_fence_coins else 0.0)
+
     def runs_mining(self) -> None:
         """A firm without rigs mines nothing."""
         self.mined, self.mined_sale = 0.0 * self.cash, 0.0 * self.cash
@@ -104,8 +109,7 @@ class Borrower(Actor):
         self.want_draw = np.minimum(need, self.undrawn)
         need = need - self.want_draw
         price = world.coin / MILLION
-        free_coins = self.coins * (0.0 if self.model.parameters.debt.ring_fence_coins else 1.0)
-        self.want_coins = np.minimum(free_coins, need / price)
+        self.want_coins = np.minimum(self.coins_for_sale(), need / price)
         need = np.maximum(need - self.want_coins * price, 0.0)
         self.want_repo = np.minimum(need, self.repo_value)
         need = need - self.want_repo
@@ -113,7 +117,7 @@ class Borrower(Actor):
         need = need - self.want_official
         self.want_release = np.minimum(self.loan_coins, need / price)
         need = np.maximum(need - self.want_release * price, 0.0)
-        may_offer = np.where((need > CENT) & (self.offers <= auction.reoffers), 1.0, 0.0)
+        may_offer = np.where((need > CENT) & (self.offers <= auction.reoffers) & auction.distress_on, 1.0, 0.0)
         self.offers_machines(need * may_offer)
 
     def offers_machines(self, need: Array) -> None:
@@ -133,10 +137,12 @@ class Borrower(Actor):
         """Failing: still short, with nothing left that could bring cash, or after a round in which nothing moved."""
         need = np.maximum(self.due - self.cash, 0.0)
         price = self.model.world.coin / MILLION
-        free_coins = self.coins * (0.0 if self.model.parameters.debt.ring_fence_coins else 1.0)
-        liquid = self.undrawn + (free_coins + self.loan_coins) * price + self.repo_value + self.official_value
+        liquid = (
+            self.undrawn + (self.coins_for_sale() + self.loan_coins) * price + self.repo_value + self.official_value
+        )
         machines = over_generations(self.units) + self.pledged_relief + self.pledged_excess
-        tired = self.offers > self.model.parameters.auction.reoffers
+        auction = self.model.parameters.auction
+        tired = (self.offers > auction.reoffers) | (not auction.distress_on)
         stuck = self.model.world.stalled > 0.0
         nothing = ((liquid <= CENT) & (tired | (machines <= CENT))) | stuck
         self.failing = np.where((self.alive > 0.0) & (need > CENT) & nothing, 1.0, 0.0)
@@ -150,7 +156,7 @@ class Borrower(Actor):
         """1 where a firm short of cash hands a limited-recourse SPV without `spare` income to its lender."""
         beyond = debt > self.model.parameters.debt.walk_away_ltv * value
         short = self.due > self.cash + CENT
-        return np.where(beyond & short & (spare < 0.0), 1.0, 0.0)
+        return np.where(beyond & short & (spare < 0.0) & self.model.parameters.debt.walk_away_on, 1.0, 0.0)
 
     def orders_machines(self) -> None:
         """The firm orders what serves its newly signed capacity, of the machine it finds best, if it finds one good.

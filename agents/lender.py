@@ -93,7 +93,8 @@ class Lender(Actor):
         """Failing: equity is gone, or funding due stays unpaid after a round in which nothing moved any more."""
         unpaid = (self.owed_now() - self.cash > CENT) & (self.other <= CENT) & (self.model.world.stalled > 0.0)
         lost = (self.equity < -CENT) | unpaid
-        self.failing = np.where((self.alive > 0.0) & (self.safe <= 0.0) & lost, 1.0, 0.0)
+        may = self.model.parameters.lenders.failure_on
+        self.failing = np.where((self.alive > 0.0) & (self.safe <= 0.0) & lost & may, 1.0, 0.0)
 
     def offers_seized(self) -> None:
         """Seized machines are offered: a share of the opening stock a month, all of them under target."""
@@ -103,7 +104,8 @@ class Lender(Actor):
         hurried = pressed & auction.hurry_on
         quota = np.where(hurried, self.seized, auction.seized_share * self.opening_seized - self.offered_seized)
         again = np.where(self.offered_seized <= (auction.reoffers + 1.0) * self.opening_seized + CENT, 1.0, 0.0)
-        self.offer_seized = np.clip(np.ceil(quota), 0.0, self.seized) * np.where(hurried, again, 1.0)
+        offered = np.clip(np.ceil(quota), 0.0, self.seized) * np.where(hurried, again, 1.0)
+        self.offer_seized = offered * (1.0 if auction.seized_on else 0.0)
 
     def haircut(self, volatility: Array, drawdown: Array) -> Array:
         """The repo haircut on each generation: base, volatility, drawdown, own shortfall, within its bounds."""
@@ -115,9 +117,9 @@ class Lender(Actor):
 
     def accelerates(self, sell_now: Array, wait: Array) -> Array:
         """1 where a breached facility is called: selling is worth more than waiting, or capital is short."""
-        strict = 1.0 if self.model.parameters.debt.strict else 0.0
-        urgent = (sell_now > wait) | (self.tight > 0.0) | (strict > 0.0)
-        return np.where(urgent, 1.0, 0.0)
+        rules = self.model.parameters.debt
+        urgent = (sell_now > wait) | (self.tight > 0.0) | rules.strict
+        return np.where(urgent & rules.acceleration_on, 1.0, 0.0)
 
     def would_roll(self, loan_to_value: Array, cap: Array, coverage: Array) -> Array:
         """1 where a maturing facility may be rolled: capital at target, collateral and coverage good enough."""

@@ -20,7 +20,7 @@ class Miner(Borrower):
     def runs_mining(self) -> None:
         """Coins are mined while hashprice covers power; a share is sold at once, the rest is kept."""
         world, mining = self.model.world, self.model.parameters.mining
-        on = np.where((world.hashprice > self.hash_cost) & (self.alive > 0.0), 1.0, 0.0)
+        on = np.where((world.hashprice > self.hash_cost) & (self.alive > 0.0) & mining.on, 1.0, 0.0)
         self.mined = on * self.hash_eh * PETA * world.hashprice * DAYS / world.coin
         self.mined_sale = self.mined * mining.sell_share
 

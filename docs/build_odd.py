@@ -30,6 +30,7 @@ from nobid.model.parameters import Parameters, Section
 from nobid.model.system import ComputeCreditModel
 from nobid.model.tables import EDGE_TABLES, Market, Public, World
 from nobid.runs import scenario
+from nobid.runs.switches import SWITCHES
 
 ODD = Path(__file__).resolve().parent / "odd.md"
 MARKED = re.compile(r"(<!-- generated: (?P<name>[a-z-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -148,6 +149,12 @@ def _plain(value: Any) -> str:
     return str(value)
 
 
+def switches() -> str:
+    """Every mechanism, the switch that removes it alone, and under which names it is counted."""
+    rows = [[one.mechanism, f"`{one.key}`", _plain(one.off), ", ".join(one.fires)] for one in SWITCHES]
+    return table(("mechanism", "switch", "off", "counted as"), rows)
+
+
 # ---- the two matrices
 
 
@@ -236,6 +243,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "round": one_round,
     "balance-sheet": balance_matrix,
     "flows": flow_matrix,
+    "switches": switches,
     "parameters": parameters,
 }
 

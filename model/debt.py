@@ -271,7 +271,7 @@ def calls_or_waives(m: ComputeCreditModel, breach: Array) -> None:
     others = f.coins * m.world.coin / MILLION + f.site_mw * site_price(m)
     sell_now = np.minimum((machines + others) * (1.0 - rules.liquidation_cost), f.drawn)
     accelerated = m.ask("lender", "accelerates", edges.lender, sell_now, worth_of_waiting(m)) * breach
-    waived = breach * (1.0 - accelerated)
+    waived = breach * (1.0 - accelerated) * (1.0 if rules.waivers_on else 0.0)
     fee = rules.waiver_fee * f.drawn * waived
     more, hurry = (f.drawn - f.principal_due) * accelerated, m.lenders.tight[edges.lender]
     m.causes.drains.adds(drains.CALLED, more * hurry)

@@ -184,6 +184,7 @@ def ends_contracts(m: ComputeCreditModel, failing: Array) -> None:
     on, spills = 1.0 if rules.on else 0.0, 1.0 if rules.spills_on else 0.0
     months = np.minimum(rules.damages_months, hosting.months_left) * spills
     hosting.claim = hosting.claim + (hosting.owed + months * hosting.rent) * lost * on
+    m.fires("damages owed", months * hosting.rent * lost * on)
     hosting.owed = hosting.owed * (1.0 - lost)
     hosting.relet_in = np.where(lost > 0.0, float(rules.relet_months) * spills, hosting.relet_in)
     hosting.live = hosting.live * (1.0 - lost)

@@ -121,4 +121,8 @@ class Pledge:
 
     def per_facility(self, shares: Array, of_contract: Array) -> Array:
         """What each facility's contracts bring it: `(E, R)`."""
-        return self._by_facility.sum(shares * of_contract[self.contract])
+        return self.of_facility(shares * of_contract[self.contract])
+
+    def of_facility(self, of_pairs: Array) -> Array:
+        """The sum over the pairs of each facility: `(E, R)`."""
+        return self._by_facility.sum(of_pairs)

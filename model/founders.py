@@ -11,7 +11,7 @@ import numpy as np
 from nobid.agents.buyer import AIR, LIQUID
 from nobid.agents.finance import MILLION
 from nobid.agents.state import Array, ordered_sum, over_generations, ratio
-from nobid.model import debt, lending, rental, secondary
+from nobid.model import debt, lending, rental, secondary, sizing
 from nobid.model.founding import Founding
 from nobid.model.lending import financed_mark
 
@@ -37,6 +37,8 @@ def found(m: ComputeCreditModel) -> None:
     founds_buyers(m)
     founds_world(m)
     founds_lenders(m)
+    sizing.resizes_loans(m)
+    lenders_know_their_target(m)
     founds_thresholds(m)
     makes_safe(m)
 
@@ -143,23 +145,28 @@ def founds_world(m: ComputeCreditModel) -> None:
 def founds_lenders(m: ComputeCreditModel) -> None:
     """Lenders' sheets stand behind what they hold: assets by shares, equity by ratio and multiple, the rest is debt."""
     lenders, rows, lines = m.lenders, m.founding.lenders, m.warehouses
-    ratio_ = column([row.equity_ratio for row in rows]) * m.parameters.lenders.capital_multiple
+    lenders.initial_ratio = column([row.equity_ratio for row in rows]) * m.parameters.lenders.capital_multiple
     lenders.repo_dealer = column([row.repo for row in rows])
     lenders.grows = column([row.growth for row in rows])
     lenders.alive = 1.0
     held = m.links.lender.sum(m.facilities.drawn) + m.links.provider.sum(lines.drawn)
     cash_share, other_share = column([row.cash_share for row in rows]), column([row.other_share for row in rows])
-    whole = ratio(held, 1.0 - cash_share - other_share)
+    whole = np.maximum(ratio(held, 1.0 - cash_share - other_share), column([row.assets for row in rows]))
     other = whole * other_share * m.parameters.lenders.other_multiple
     lenders.other = other
     assets = ratio(held + other, 1.0 - cash_share)
     lenders.cash = assets * cash_share
-    equity = np.minimum(ratio_, 1.0) * assets
+    equity = np.minimum(lenders.initial_ratio, 1.0) * assets
     debts = np.maximum(assets - equity - m.links.receiver.sum(lines.drawn), 0.0)
     lenders.short = debts * column([row.short_share for row in rows])
     lenders.stable = debts - lenders.short
+
+
+def lenders_know_their_target(m: ComputeCreditModel) -> None:
+    """The initial ratio is that of the opening sheet, of an empty one as told; the target is a share of it."""
+    lenders = m.lenders
     lending.takes_stock(m)
-    lenders.initial_ratio = np.where(assets > 0.0, lenders.equity_ratio, ratio_)[:, :1]
+    lenders.initial_ratio = np.where(lenders.assets > 0.0, lenders.equity_ratio, lenders.initial_ratio)[:, :1]
     lenders.target = m.parameters.lenders.target * lenders.initial_ratio
     lending.takes_stock(m)
     lenders.tight, lenders.whole = 0.0, lenders.equity

@@ -142,6 +142,9 @@ class LenderRow(Row):
     short_share: float = Field(0.0, ge=0, le=1)  # short funding from outside as a share of liabilities
     repo: bool = False  # lends in repo
     growth: bool = True  # lends to new orders
+    assets: float = Field(
+        0.0, ge=0
+    )  # USD m: at least so much stands ready, whatever it has lent; 0: by its loans alone
 
     @model_validator(mode="after")
     def _leaves_room_for_loans(self) -> LenderRow:

@@ -43,5 +43,5 @@ class Hardware:
         newest = np.max(np.where(self.launched > 0.0, self.launch, -np.inf))
         self.newest = int(np.flatnonzero(self.launch[:, 0] == newest)[-1]) if np.isfinite(newest) else 0
         self.on_sale: Array = self.launched * np.where(self.age < hardware.retire_months / 2.0, 1.0, 0.0)
-        self.follows: Array = np.where(self.age >= hardware.list_follows_after, 1.0, 0.0)
+        self.follows: Array = np.where((self.age >= hardware.list_follows_after) & hardware.list_falls, 1.0, 0.0)
         self.retired: Array = np.where(self.age >= hardware.retire_months, 1.0, 0.0)

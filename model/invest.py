@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nobid.agents.finance import MILLION, average_discount, unit_value
+from nobid.agents.finance import MILLION, average_discount
 from nobid.agents.state import Array, ordered_sum, over_generations, ratio
 from nobid.model import drains
 from nobid.model.accounts import BORROWER, BUYER, CAPITAL, USERS, VENDOR
@@ -18,6 +18,7 @@ from nobid.model.contracts import signed
 from nobid.model.debt import market_value_of_equity
 from nobid.model.lending import raises_funding
 from nobid.model.parameters_credit import NO_LIMIT
+from nobid.model.sizing import worth_at_spot
 
 if TYPE_CHECKING:
     from nobid.model.system import ComputeCreditModel
@@ -90,12 +91,8 @@ def issues(m: ComputeCreditModel, wanted: Array) -> Array:
 
 def loan_worth(m: ComputeCreditModel, units: Array) -> Array:
     """What lenders would lend against `units` by their own belief: PV over DSCR*, `(n, R)`."""
-    rules = m.parameters.invest
-    tenor = np.full((1, 1), float(rules.tenor_months))
-    rate = m.parameters.debt.base_rate + m.parameters.funding.spread
-    belief = m.parameters.lenders.belief_decay
-    worth = unit_value(m.market.earning, m.hardware.cost, tenor, decay=belief, required=rate) / MILLION
-    sized: Array = over_generations(units * worth) / rules.dscr * m.borrowers.alive
+    tenor = np.full((1, 1), float(m.parameters.invest.tenor_months))
+    sized: Array = over_generations(units * worth_at_spot(m, tenor)) / m.parameters.invest.dscr * m.borrowers.alive
     return sized
 
 
@@ -148,7 +145,8 @@ def borrows_on_coins(m: ComputeCreditModel, wanted: Array) -> Array:
     """Coin loans were drawn towards `wanted` (n, R) against free coins at the initial ratio; what came, `(n, R)`."""
     f, edges, b, price = m.facilities, m.edges, m.borrowers, m.world.coin / MILLION
     initial = m.parameters.debt.btc.initial
-    free = b.coins * b.alive * (0.0 if m.parameters.debt.ring_fence_coins else 1.0)
+    pledges = m.parameters.invest.coin_loans_on and not m.parameters.debt.ring_fence_coins
+    free = b.coins * b.alive * (1.0 if pledges else 0.0)
     loans = edges.is_coin_loan * np.where((f.principal_due > 0.0) | (f.calling > 0.0), 0.0, 1.0)
     each = np.minimum(wanted, initial * free * price)[edges.borrower]
     drawn = within_room(m, each * ratio(loans, m.links.borrower.sum(loans)[edges.borrower]))
@@ -177,15 +175,34 @@ def takes_prepayment(m: ComputeCreditModel, amount: Array) -> None:
 
 
 def issues_convertibles(m: ComputeCreditModel, amount: Array) -> Array:
-    """Funds have bought convertibles of firms that have some outstanding, as far as their room goes: `(n, R)`."""
+    """Funds have bought convertibles of firms that have some outstanding, as far as their room goes: `(n, R)`.
+
+    Where new ones have a tenor of their own, a firm with a line and nothing outstanding issues its first.
+    """
     f, edges = m.facilities, m.edges
     outstanding = f.drawn * edges.is_convertible * m.lenders.alive[edges.lender]
+    if m.parameters.invest.convert_months:
+        none = np.where(m.links.borrower.sum(outstanding) > 0.0, 0.0, 1.0)[edges.borrower]
+        outstanding = outstanding + none * f.limit * edges.is_convertible * m.lenders.alive[edges.lender]
     each = amount[edges.borrower] * ratio(outstanding, m.links.borrower.sum(outstanding)[edges.borrower])
     each = within_room(m, each)
     uses_room(m, each)
     m.books.issue(each)
+    writes_terms(m, each)
     m.fires("convertibles issued", each)
     return m.links.borrower.sum(each)
+
+
+def writes_terms(m: ComputeCreditModel, issued: Array) -> None:
+    """Where new convertibles have a tenor of their own, tenor and strike are averages of old and `issued` (E, R)."""
+    f, b, tenor = m.facilities, m.borrowers, float(m.parameters.invest.convert_months)
+    if not tenor:
+        return
+    f.months_left = f.months_left + ratio(issued, f.drawn) * (tenor - f.months_left)
+    owed = m.links.borrower.sum(f.drawn * m.edges.is_convertible)
+    strike = m.parameters.debt.conversion_strike * np.maximum(market_value_of_equity(m), owed)
+    b.strike = b.strike + ratio(m.links.borrower.sum(issued), owed) * (strike - b.strike)
+    m.fires("new convertible", issued)
 
 
 def takes_delivery(m: ComputeCreditModel, units: Array, price: Array, *, drawn: Array, cost: Array) -> None:

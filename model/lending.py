@@ -30,6 +30,7 @@ def opens_month(m: ComputeCreditModel) -> None:
     makes_whole(m)
     lenders.was_tight = lenders.tight
     m.causes.of_lenders(lenders.tight * lenders.alive, "below target", AT_OPENING)
+    m.fires("lender opens below target", lenders.tight * lenders.alive)
     lenders.opening_equity, lenders.opened_alive = lenders.equity, lenders.alive
 
 
@@ -200,6 +201,7 @@ def closes_month(m: ComputeCreditModel) -> None:
     paid = rules.payout * np.maximum(lenders.profit - lenders.losses, 0.0) * lenders.alive * (1.0 - lenders.tight)
     paid = np.minimum(paid, np.maximum(lenders.cash, 0.0))
     m.books.pay("dividends", paid, payer=LENDER, payee=CAPITAL)
+    m.fires("lender dividends", paid)
     wanted = rules.cash_share * lenders.assets
     spare = np.minimum(np.maximum(lenders.cash - wanted, 0.0), lenders.stable) * lenders.alive
     m.books.pay("funding out", spare, payer=LENDER, payee=CAPITAL)
@@ -218,6 +220,7 @@ def counts_losses(m: ComputeCreditModel, dividends: Array) -> None:
     lost = kept - lenders.equity
     lenders.losses = np.where(lost > TRIFLE * np.maximum(lenders.assets, 1.0), lost, 0.0) * lenders.opened_alive
     m.world.losses = ordered_sum(lenders.losses)
+    m.fires("lender loss", lenders.losses)
 
 
 def pays_line_interest(m: ComputeCreditModel) -> None:

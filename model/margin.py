@@ -34,7 +34,8 @@ def coin_ltv(m: ComputeCreditModel) -> Array:
 def liquidates_coins(m: ComputeCreditModel) -> None:
     """Above the liquidation level the lender sells what repays the loan; coins left over go back."""
     f, price, books = m.facilities, m.world.coin / MILLION, m.books
-    bad = np.where(coin_ltv(m) > m.parameters.debt.btc.liquidate, 1.0, 0.0)
+    terms = m.parameters.debt.btc
+    bad = np.where((coin_ltv(m) > terms.liquidate) & terms.liquidation_on, 1.0, 0.0)
     if not bad.any():
         return
     sold = np.minimum(f.coins, f.drawn / price) * bad
@@ -61,7 +62,7 @@ def calls_coins(m: ComputeCreditModel) -> None:
     """Above the call level the loan must come back to its initial ratio: coins first, cash for the rest."""
     f, b, terms, price = m.facilities, m.borrowers, m.parameters.debt.btc, m.world.coin / MILLION
     called = np.where((coin_ltv(m) > terms.call) | (f.calling > 0.0), 1.0, 0.0) * m.edges.is_coin_loan
-    called = called * m.borrowers.alive[m.edges.borrower] * np.where(f.drawn > 0.0, 1.0, 0.0)
+    called = called * m.borrowers.alive[m.edges.borrower] * np.where((f.drawn > 0.0) & terms.calls_on, 1.0, 0.0)
     if not called.any():
         f.calling = 0.0
         return
@@ -103,5 +104,7 @@ def calls_machines(m: ComputeCreditModel) -> None:
 def spare_loan_coins(m: ComputeCreditModel) -> Array:
     """Coins above what each coin loan requires at its initial ratio: `(E, R)`."""
     f, price = m.facilities, m.world.coin / MILLION
-    asked = f.drawn / (m.parameters.debt.btc.initial * price)
-    return np.maximum(f.coins - asked, 0.0) * (1.0 - f.calling) * m.edges.is_coin_loan
+    terms = m.parameters.debt.btc
+    asked = f.drawn / (terms.initial * price)
+    allowed = m.edges.is_coin_loan * (1.0 if terms.release_on else 0.0)
+    return np.maximum(f.coins - asked, 0.0) * (1.0 - f.calling) * allowed

@@ -46,7 +46,8 @@ def retires(m: ComputeCreditModel) -> None:
     """Machines past their age, or worthless for long enough, are scrapped wherever they stand."""
     market, rules = m.market, m.parameters.hardware
     market.worthless = np.where((market.value <= 0.0) & (m.hardware.launched > 0.0), market.worthless + 1.0, 0.0)
-    gone = np.where((market.worthless >= rules.idle_months) | (m.hardware.retired > 0.0), 1.0, 0.0)
+    gone = (market.worthless >= rules.idle_months) | (m.hardware.retired > 0.0)
+    gone = np.where(gone & rules.scrap_on, 1.0, 0.0)
     if not (gone * all_units(m)).any():
         return
     m.fires("machines scrapped", gone * all_units(m))

@@ -1,8 +1,8 @@
 """Which numbers may a scenario set, in what unit, within what bounds, and where does each come from?
 
-The tables stand in `parameters_world.py` and `parameters_credit.py`. Every field is frozen and typed; `source` is a
-reference into the project's tables, a published range, or the word "assumption". Nothing here is read by a rule except
-under the name it has here.
+The tables stand in `parameters_world.py`, `parameters_markets.py` and `parameters_credit.py`. Every field is frozen and
+typed; `source` is a reference into the project's tables, a published range, or the word "assumption". Nothing here is
+read by a rule except under the name it has here.
 """
 
 from __future__ import annotations
@@ -12,18 +12,8 @@ from typing import Literal
 from pydantic import Field
 
 from nobid.model.parameter_fields import MONTH, Section, choice, number
-from nobid.model.parameters_credit import (
-    Auction,
-    Backstop,
-    Buyers,
-    Debt,
-    Hosting,
-    Impact,
-    Invest,
-    Lenders,
-    Offtake,
-    Repo,
-)
+from nobid.model.parameters_credit import Debt, Hosting, Invest, Lenders, Offtake
+from nobid.model.parameters_markets import Auction, Backstop, Buyers, Impact, Repo
 from nobid.model.parameters_population import Population
 from nobid.model.parameters_world import Coin, Demand, Funding, Hardware, Mining, Regime, Rental, Shock, Supply
 

@@ -30,12 +30,14 @@ class Coin(Section):
     daily_volume: float = number(300_000.0, "BTC/day", "average daily volume", source=DESIGN, low=1.0)
     impact: float = number(0.6, "log", "log price fall when forced sales equal a day's volume, daily", source=DESIGN)
     impact_on: bool = choice(True, "forced coin sales move the price")
+    sales_on: bool = choice(True, "borrowers short of cash sell free coins")
     impact_decay: float = share(0.5, "share of the impact left after a month", source=DESIGN)
 
 
 class Mining(Section):
     """Hash rate and hashprice."""
 
+    on: bool = choice(True, "miners mine")
     network_eh: float = number(
         1050.0, "EH/s", "network hash rate at the start", source="hashprice.csv 2026-01", low=1.0
     )
@@ -143,6 +145,7 @@ class Hardware(Section):
     idle_months: int = number(
         6, "months", "months at zero value after which a machine retires", source=DESIGN, low=1, high=60
     )
+    scrap_on: bool = choice(True, "machines past their age, or worthless for long enough, are scrapped")
     shortest_life: int = number(12, "months", "least remaining life used in a valuation", source=DESIGN, low=1, high=60)
     longest_life: int = number(
         60, "months", "greatest remaining life used in a valuation", source=DESIGN, low=12, high=120
@@ -155,6 +158,7 @@ class Hardware(Section):
         low=12.0,
         high=120.0,
     )
+    list_falls: bool = choice(True, "the vendor's list price follows the value of a machine; off: it stands")
     vendor_margin: float = number(
         0.25, "share", "margin that the vendor gives up before the list price falls", source=DESIGN, high=0.9
     )

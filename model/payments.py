@@ -106,7 +106,7 @@ def committed(m: ComputeCreditModel) -> Array:
     f, lenders, edges = m.facilities, m.lenders, m.edges
     open_lines = np.maximum(f.limit - f.drawn, 0.0) * edges.is_revolver * m.borrowers.alive[edges.borrower]
     open_lines = open_lines * lenders.alive[edges.lender] * np.where(f.waiver_left > 0.0, 0.0, 1.0)
-    open_lines = open_lines * np.where(f.principal_due > 0.0, 0.0, 1.0)
+    open_lines = open_lines * np.where((f.principal_due > 0.0) | (not m.parameters.debt.lines_on), 0.0, 1.0)
     asked = m.links.lender.sum(open_lines)
     share = np.minimum(ratio(np.maximum(lenders.cash - lenders.due, 0.0), asked), 1.0)
     return open_lines * share[edges.lender]
@@ -162,6 +162,6 @@ def sells_coins(m: ComputeCreditModel) -> None:
     m.books.pay("coins sold", sold * price, payer=COIN_MARKET, payee=BORROWER)
     m.sells_coins(ordered_sum(sold), sold)
     m.moves(ordered_sum(sold) * price)
-    m.fires("coins sold in distress", sold)
+    m.fires("coins sold in distress", b.want_coins)
     m.fires("coins released", released)
     m.record.happened(m, "coins sold", sold * price, source=("borrower", np.arange(len(sold))), channel="coin")

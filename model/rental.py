@@ -49,12 +49,16 @@ class MeritOrder:
         paths = np.arange(supply.shape[1])
         rent = np.maximum(full[first, paths], self.cost[first, 0])
         wanted = demand * np.exp(-elasticity * np.log(rent / reference))
-        return rent, self.runs(blocks, stacked, wanted)
+        return rent, self.runs(blocks, stacked, wanted, rent=rent)
 
-    def runs(self, blocks: Array, stacked: Array, wanted: Array) -> Array:
-        """The share of each source that runs when `wanted` is served cheapest first: `(G+1, R)`."""
+    def runs(self, blocks: Array, stacked: Array, wanted: Array, *, rent: Array) -> Array:
+        """The share of each source that runs when `wanted` is served cheapest first: `(G+1, R)`.
+
+        A source that nobody has yet would run at a `rent` above its cost.
+        """
         left = wanted - (stacked - blocks)
-        share = np.clip(np.where(blocks > 0.0, left / np.where(blocks > 0.0, blocks, 1.0), left > 0.0), 0.0, 1.0)
+        would = np.where(self.cost < rent, 1.0, 0.0)
+        share = np.clip(np.where(blocks > 0.0, left / np.where(blocks > 0.0, blocks, 1.0), would), 0.0, 1.0)
         placed = np.empty_like(share)
         placed[self.order] = share
         by_class = placed.reshape(len(OWNER_CLASSES), -1, share.shape[1])

@@ -47,6 +47,7 @@ def values(m: ComputeCreditModel) -> None:
     market.value = median_value(m)
     follows = np.maximum((1.0 - m.parameters.hardware.vendor_margin) * market.value, scrap_price(m))
     market.list_price = np.where(fit.follows > 0.0, np.minimum(fit.list_start, follows), fit.list_start)
+    m.fires("list price falls", market.list_price < fit.list_start)
     market.worth = np.minimum(fit.list_start, market.value)
 
 
@@ -95,6 +96,8 @@ def holds_auctions(m: ComputeCreditModel) -> None:
         waiting=lenders.offer_seized * waits,
         hurry=hurry,
     )
+    m.fires("seized machines offered", over_generations(asks.hurried + asks.waiting))
+    m.fires("offered in a hurry", over_generations(ordered_sum(asks.hurried) + ordered_sum(asks.estate) * hurry))
     forced, patient = asks.forced(), asks.patient()
     if not (forced + patient).any():
         return
@@ -150,6 +153,7 @@ def marks_fall(m: ComputeCreditModel, trade: Trade) -> None:
     """Where the switch is on, a trade marks its generation at `min(mark, price)`; no bid, no mark."""
     market, traded = m.market, trade.price > 0.0
     marked = traded & m.parameters.auction.marks_on
+    m.fires("sale marks down", marked & (trade.price < market.mark))
     market.mark = np.where(marked, np.minimum(market.mark, trade.price), market.mark)
     market.last_price = np.where(traded, trade.price, market.last_price)
     market.sale_price = np.where(traded, trade.price, market.sale_price)
@@ -206,6 +210,8 @@ def counts_sellers(m: ComputeCreditModel, trade: Trade, asks: Asks, *, pledged: 
     """Who sold how many is remembered, and what lenders had for what they took."""
     hurried, waiting = asks.hurried * trade.forced_share, asks.waiting * trade.patient_share
     forced = asks.free * trade.forced_share + m.links.borrower.sum(pledged)
+    m.fires("machines sold in distress", over_generations(forced))
+    m.fires("seized machines sold", over_generations(hurried + waiting))
     m.causes.sold(forced, asks.estate * asks.estate_share(trade), hurried=hurried, waiting=waiting)
     net = trade.price / MILLION * (1.0 - m.parameters.debt.liquidation_cost)
     m.causes.losses.takes_back(-(hurried + waiting) * net)

@@ -96,6 +96,7 @@ def _funding(m: ComputeCreditModel, shock: Array) -> None:
     share = np.where(world.debt_before > 0.0, world.losses_before / np.maximum(world.debt_before, 1.0), 0.0)
     closing = funding.feedback * share / funding.loss_unit * (1.0 if funding.feedback_on else 0.0)
     world.funding_losses = funding.persistence * world.funding_losses + closing
+    m.fires("losses close the window", closing)
     world.funding = world.funding_own + world.funding_losses
 
 

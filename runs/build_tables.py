@@ -1,8 +1,9 @@
 """How do the shipped tables come out of the project's source folder?
 
 `python -m nobid.runs.build_tables SOURCE` writes them; `--check` says whether the shipped ones equal a rebuild;
-`--report` prints what the rows imply (revenue, EBITDA, cover). The recipe (`data/recipe.toml`) says for every cell
-which source figure it is, or that it is an assumption; nothing here chooses a number.
+`--report` prints what the rows imply (revenue, EBITDA, cover). A recipe (`data/recipe.toml`, and one in the folder of
+another starting point) says for every cell which source figure it is, or that it is an assumption; nothing here
+chooses a number.
 """
 
 from __future__ import annotations
@@ -20,12 +21,15 @@ from typing import Any
 
 from nobid.model.founding import FacilityRow, Row
 from nobid.runs.errors import InputError
+from nobid.runs.history_path import history_2023
+from nobid.runs.leverage_rows import leverage_rows
+from nobid.runs.months import month_index
 from nobid.runs.rent_path import rent_path_2026
 from nobid.runs.table_checks import report
 from nobid.runs.tables import ROWS, SHIPPED, columns, load_tables
 
-START = "2025-12"  # last month that may start the model
-LAST_YEAR, LAST_MONTH = 2025, 12
+START = "2025-12"  # last month that may start the model, where a recipe names none
+FOLDERS = ("", "spin_up")  # of the shipped tables, each with its recipe
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,9 @@ SOURCES: Mapping[str, Source] = {
     "miner": Source("miners/miners.csv", ("ticker", "as_of_date"), "@", "as_of_date", "data_quality"),
     "inst": Source("miners/miner_debt_instruments.csv", ("ticker", "instrument"), "/", "issue_or_status_date", ""),
     "gen": Source("markets/generations.csv", ("generation",), "", "", ""),
+    "rig": Source("backtest2022/miners_2021.csv", ("ticker",), "", "as_of", "data_quality"),
+    "loan": Source("backtest2022/loans_2021.csv", ("borrower", "lender"), "/", "start", ""),
+    "event": Source("backtest2022/outcomes_2022.csv", ("entity",), "", "event_date", ""),
 }
 GRADES = {"high": "A", "medium": "B", "low": "C", "A": "A", "B": "B", "C": "C"}
 REFERENCE = re.compile(r"^\$(\d+)\.(\w+)$")
@@ -55,10 +62,10 @@ HOLD_ASSUMED = ("lender", "limit", "drawn")
 
 
 class Library:
-    """The source folder, read once a table."""
+    """The source folder, read once a table; nothing of it may be dated after `start` (YYYY-MM)."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, start: str = START) -> None:
+        self.folder, self.start = folder, start
         self._tables: dict[str, dict[str, dict[str, str]]] = {}
 
     def row(self, citation: str) -> dict[str, str]:
@@ -69,7 +76,7 @@ class Library:
             raise InputError(f"recipe.toml cites {citation}: no such row in {SOURCES[alias].path}.")
         date = row.get(SOURCES[alias].date, "")
         month = re.match(r"\d{4}(-\d{2})?", date)
-        if month and month.group() > START:
+        if month and month.group() > self.start:
             raise InputError(f"recipe.toml cites {citation}, dated {date}: after the start it may only test the model.")
         return row
 
@@ -105,11 +112,10 @@ def _where(row: Mapping[str, str]) -> str:
     return " ".join(row.get(name) or "" for name in ("source", "sources", "url"))
 
 
-def evaluate(text: str, cited: Sequence[Mapping[str, str]]) -> float:
-    """The number that a recipe's cell means: "$1.drawn * 0.4", "@2028-03" (months), or a plain number."""
-    month = re.match(r"^@(\d{4})-(\d{2})$", text)
-    if month:
-        return (int(month[1]) - LAST_YEAR) * 12 + int(month[2]) - LAST_MONTH
+def evaluate(text: str, cited: Sequence[Mapping[str, str]], start: str = START) -> float:
+    """The number that a recipe's cell means: "$1.drawn * 0.4", "@2028-03" (months from `start`), or a plain number."""
+    if month := re.match(r"^@(\d{4}-\d{2})$", text):
+        return month_index(month[1]) - month_index(start)
     total, sign, tokens = 0.0, 1.0, text.split()
     product = _operand(tokens[0], cited)
     for operator, token in zip(tokens[1::2], tokens[2::2], strict=True):
@@ -132,8 +138,8 @@ def _operand(token: str, cited: Sequence[Mapping[str, str]]) -> float:
 
 def build(source: Path, recipe: Path) -> dict[str, str]:
     """File name to file text of every shipped table."""
-    library = Library(source)
     rows = tomllib.loads(recipe.read_text(encoding="utf-8"))
+    library = Library(source, rows.get("start", START))
     files = {
         f"{table}.csv": _csv(
             columns(row_class),
@@ -141,8 +147,10 @@ def build(source: Path, recipe: Path) -> dict[str, str]:
         )
         for table, row_class in ROWS.items()
     }
-    header, path = rent_path_2026(source)
-    return files | {"rent_2026.csv": _csv(header, path)}
+    others = {"rent_2026.csv": rent_path_2026}
+    if library.start != START:
+        others = {"history.csv": history_2023, "miner_leverage.csv": leverage_rows}
+    return files | {name: _csv(*made(source)) for name, made in others.items()}
 
 
 def _rows(row_class: type[Row], entry: dict[str, Any], library: Library) -> list[dict[str, str]]:
@@ -157,7 +165,7 @@ def _rows(row_class: type[Row], entry: dict[str, Any], library: Library) -> list
             assumed.append(column)
             given = given[1:]
         numeric = field.annotation in (float, int) and isinstance(given, str) and given
-        values[column] = evaluate(given, cited) if numeric else given
+        values[column] = evaluate(given, cited, library.start) if numeric else given
     holds: dict[str, float] = entry.get("holds", {})
     made = (
         _split(values, holds, expansion=entry.get("expansion"), assumed=assumed)
@@ -226,7 +234,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--report", action="store_true", help="print what the shipped rows imply")
     chosen = parser.parse_args(arguments)
     try:
-        files = build(chosen.source, SHIPPED / "recipe.toml")
+        made = {folder: build(chosen.source, SHIPPED / folder / "recipe.toml") for folder in FOLDERS}
+        files = {str(Path(folder) / name): text for folder, found in made.items() for name, text in found.items()}
         differing = [name for name, text in files.items() if _shipped(name) != text]
         if not chosen.check:
             for name, text in files.items():

@@ -41,6 +41,7 @@ ROW_UNITS: Final[dict[str, dict[str, str]]] = {
         "cash_share": "share of assets",
         "other_share": "share of assets",
         "short_share": "share of liabilities",
+        "assets": "USD m",
     },
     "warehouse": {"drawn": "USD m", "advance": "share of loans", "rate": "1/year"},
     "buyer": {

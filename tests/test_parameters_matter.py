@@ -21,7 +21,7 @@ from tests.test_margin import coin_loan
 from tests.test_policies_of_credit import bank, burning
 from tests.test_repo import giver
 from tests.test_secondary import pledged, sale
-from tests.worlds import borrower, buyer, changed, fingerprint, lender, run, without_bids, world
+from tests.worlds import borrower, buyer, changed, facility, fingerprint, lender, run, without_bids, world
 
 # Where a small move would not reach a threshold, or a field is no number: the value to move to.
 TO: dict[str, Any] = {
@@ -91,6 +91,13 @@ def moves(key: str, now: Any) -> list[Any]:
     return list(dict.fromkeys(allowed))
 
 
+def thin_purse() -> Founding:
+    """A firm that asks the capital market for cash and has a line for convertibles, with nothing outstanding."""
+    line = facility("Line", kind="convertible", secured=False, limit=10.0, drawn=0.0)
+    firm = borrower(cash=10.0, overhead=9.0, site_mw=50.0)
+    return world(firm, line, lender(other_share=0.9, assets=1000.0), invest__on=True)
+
+
 @functools.cache
 def grounds() -> dict[str, tuple[Founding, int, tuple[int, ...]]]:
     """The runs on which parameters are moved: founding, months, paths."""
@@ -100,6 +107,7 @@ def grounds() -> dict[str, tuple[Founding, int, tuple[int, ...]]]:
         "seized": (world(*patient, paths=STEADY, **failing("Firm")), 4, (0,)),
         "crisis": (scenario("everything").founding, 8, (1,)),
         "growth": (scenario("baseline").founding, 7, (0, 1, 2, 3)),
+        "tight covenants": (changed(scenario("everything").founding, debt__dscr_floor=1.15), 8, (0, 1)),
         "winter": (scenario("crypto-winter").founding, 10, (1,)),
         "impact": (changed(scenario("everything").founding, market="impact"), 8, (1,)),
         "long crisis": (scenario("everything").founding, 20, (1, 2)),
@@ -116,6 +124,7 @@ def grounds() -> dict[str, tuple[Founding, int, tuple[int, ...]]]:
         "public loan": (short(buyer(), need=4.0, backstop__repo_capacity=3.0), 3, (0,)),
         "racks": (racks(buyer(), backstop__retrofit_mw=1.0, backstop__retrofit_subsidy=0.5), 1, (0,)),
         "standstill": (burning(debt__standstill=True, debt__standstill_trigger=0.8), 9, (0,)),
+        "first convertible": (thin_purse(), 2, (0,)),
         "capital": (bank(lenders__raised_equity=0.4), 1, (0,)),
         "repo": (giver(rents=(1.5, 1.4, 1.3, 1.2), need=0.2, repo__haircut_volatility=0.5), 5, (0,)),
     }
@@ -135,6 +144,7 @@ WHERE = {
     "backstop.retrofit_mw": "racks",
     "backstop.retrofit_subsidy": "racks",
     "coin.impact_decay": "coin sale",
+    "debt.acceleration_on": "tight covenants",
     "debt.conversion_strike": "convertible",
     "debt.convertibles": "convertible",
     "debt.cure_share": "cure",
@@ -157,6 +167,7 @@ WHERE = {
     "impact.floor": "impact",
     "hosting.relet_price": "lease",
     "invest.capture": "growth",
+    "invest.convert_months": "first convertible",
     "invest.hurdle": "growth",
     "invest.lag_months": "growth",
     "invest.miner_share": "growth",
@@ -208,48 +219,3 @@ def test_moving_a_parameter_changes_the_history(key: str) -> None:
 def test_the_length_of_a_run_is_its_months() -> None:
     founding = changed(scenario("toy").founding, months=2)
     assert len(run(founding, 2).record.monthly["rent"]) == 2
-
-
-# ---- switches
-
-SWITCHES: dict[str, tuple[Any, tuple[str, ...]]] = {
-    "coin.impact_on": (False, ("coin impact",)),
-    "repo.on": (False, ("repo", "broker repo", "repo cut", "repo collateral seized", "broker seized")),
-    "debt.covenants": (False, ("covenant breach", "covenant cured", "waiver", "acceleration", "cash trap")),
-    "debt.convertibles": (False, ("conversion",)),
-    "debt.rolls_on": (False, ("roll",)),
-    "debt.gpu_margin.on": (False, ("gpu call",)),
-    "lenders.withdrawal_on": (False, ("funding withdrawn",)),
-    "lenders.warehouse_on": (False, ("warehouse called",)),
-    "hosting.on": (False, ("hosting rent", "tenant lost", "lease let again")),
-    "offtake.breaks_on": (False, ("offtake broken",)),
-    "buyers.defaults_on": (False, ("buyer default",)),
-    "invest.on": (
-        False,
-        ("machines arrived", "machines ordered", "capacity signed", "equity issued", "expansion drawn"),
-    ),
-}
-
-
-@functools.cache
-def with_everything_on() -> dict[str, int]:
-    """How often each mechanism acted in a long crisis in which every switch is on."""
-    founding, months, _ = grounds()["long crisis"]
-    return run(founding, months, paths=(1, 2, 5, 6)).fired
-
-
-@pytest.mark.parametrize("switch", SWITCHES)
-def test_what_is_switched_off_never_acts(switch: str) -> None:
-    off, names = SWITCHES[switch]
-    founding, months, _ = grounds()["long crisis"]
-    fired = run(changed(founding, **{switch: off}), months, paths=(1, 2, 5, 6)).fired
-    assert {name: fired.get(name, 0) for name in names} == dict.fromkeys(names, 0)
-    if switch not in ("debt.rolls_on", "debt.convertibles"):  # rare: they act in test_debt
-        assert any(with_everything_on().get(name, 0) > 0 for name in names), "the switch had nothing to switch off"
-
-
-def test_without_feedback_the_funding_window_is_the_same_in_a_crisis_and_in_calm() -> None:
-    founding, _, _ = grounds()["crisis"]
-    off = run(changed(founding, funding__feedback_on=False), 8, paths=(1,))
-    assert not off.world.funding_losses.any()
-    assert run(founding, 8, paths=(1,)).world.funding_losses.any()
