@@ -9,6 +9,9 @@ if TYPE_CHECKING:
     from nobid.runs.comparison import Comparison
     from nobid.runs.difference import Difference, diff
     from nobid.runs.errors import InputError
+    from nobid.runs.essay.trial import claims
+    from nobid.runs.reversal.result import Reversal
+    from nobid.runs.reversal.reversing import reverse
     from nobid.runs.run import Run
     from nobid.runs.scenarios import Scenario, scenario
     from nobid.runs.search_result import Search
@@ -24,15 +27,18 @@ __all__ = [
     "Difference",
     "InputError",
     "Interrupted",
+    "Reversal",
     "Run",
     "Scenario",
     "Search",
     "Sweep",
     "Verified",
+    "claims",
     "compare",
     "diff",
     "open_run",
     "resume",
+    "reverse",
     "scenario",
     "search",
     "simulate",
@@ -45,15 +51,18 @@ _HOME = {
     "Difference": "nobid.runs.difference",
     "InputError": "nobid.runs.errors",
     "Interrupted": "nobid.runs.simulation",
+    "Reversal": "nobid.runs.reversal.result",
     "Run": "nobid.runs.run",
     "Scenario": "nobid.runs.scenarios",
     "Search": "nobid.runs.search_result",
     "Sweep": "nobid.runs.sweep_result",
     "Verified": "nobid.runs.verification",
+    "claims": "nobid.runs.essay.trial",
     "compare": "nobid.runs.comparing",
     "diff": "nobid.runs.difference",
     "open_run": "nobid.runs.stored_run",
     "resume": "nobid.runs.simulation",
+    "reverse": "nobid.runs.reversal.reversing",
     "scenario": "nobid.runs.scenarios",
     "search": "nobid.runs.searching",
     "simulate": "nobid.runs.simulation",

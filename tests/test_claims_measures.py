@@ -92,13 +92,16 @@ def test_what_is_placed_is_what_left_the_stock_since_the_month_before_the_sale()
     found = made(5, **STOCK)
     assert values("unfilled", found, **SALE, within=1) == [[0.5, 1.0]]
     assert values("unfilled", found, **SALE, within=2) == [[pytest.approx(0.2), 1.0]]  # 1,200 on stock: none placed
-    assert values("mostly_unplaced", found, **SALE, within=1) == [[0.0, 1.0]]
+    assert values("mostly_unplaced", found, **SALE, within=1) == [[0.0, 1.0]]  # half is not less than half
+    dust = made(5, unsold_H100=[[0, 1000, 1e-9, 0, 0]] * 2)
+    assert values("unfilled", dust, **SALE, within=1) == [[0.0, 0.0]]
     assert values("mostly_unplaced", found, **SALE, within=3) == [[0.0, 1.0]]
 
 
 def test_months_to_place_count_from_the_sale_and_are_one_more_than_are_left_where_it_never_is() -> None:
     assert values("months_to_place", made(5, **STOCK), **SALE, share=0.5) == [[1.0, 4.0]]
     assert values("months_to_place", made(5, **STOCK), **SALE, share=0.9) == [[3.0, 4.0]]
+    assert values("months_to_place", made(5, **STOCK), **SALE, share=0.8) == [[2.0, 4.0]]  # 800 of 1,000, to the unit
 
 
 def test_proceeds_are_those_of_the_months_after_the_sale_over_what_the_machines_were_worth_before() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,10 @@ from nobid.runs.essay.benches import Bench
 from nobid.runs.essay.declaration import Claim, declared, rules_hash
 from nobid.runs.essay.figures import figure
 from nobid.runs.essay.result import Line, Swept, Trial, Trials, counted, trial_of
-from nobid.runs.essay.text import told
+from nobid.runs.essay.text import told, turns
 from nobid.runs.essay.trial import tries
+from nobid.runs.progress import Progress
+from nobid.runs.simulation import Interrupted
 from tests.documents import DOCS, builder
 from tests.ensembles import hashes
 
@@ -93,11 +96,26 @@ def test_more_paths_extend_a_claim_and_another_seed_is_refused(tmp_path: Path) -
 
 
 def test_a_claim_comes_out_the_same_with_one_worker_or_two_stored_or_not(tmp_path: Path) -> None:
-    claim = small(12, null=None, no_null="left out")
-    alone = tries(claim, Bench(4, 7, tmp_path / "one", workers=1, chunk=2), full=False)
-    together = tries(claim, Bench(4, 7, tmp_path / "two", workers=2, chunk=2), full=False)
-    assert alone == together == tries(claim, Bench(4, 7), full=False)
-    assert hashes(tmp_path / "one" / "arms") == hashes(tmp_path / "two" / "arms") != {}
+    claim = small(12, null=None, no_null="left out", months=2)
+    alone = tries(claim, Bench(2, 7, workers=1, chunk=1), full=False)
+    one, two = (Bench(2, 7, tmp_path / str(workers), workers, chunk=1) for workers in (1, 2))
+    assert alone == tries(claim, one, full=False) == tries(claim, two, full=False)
+    assert hashes(tmp_path / "1" / "arms") == hashes(tmp_path / "2" / "arms") != {}
+
+
+def test_a_claim_that_was_stopped_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    claim = small(7, null=None, no_null="left out", months=2)
+
+    def stops(now: Progress) -> None:
+        if now.done > now.total / 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(Interrupted, match="the same command continues"):
+        tries(claim, Bench(2, 7, tmp_path, chunk=1, progress=stops), full=False)
+    kept = hashes(tmp_path / "arms")
+    assert 0 < len({file.split("/")[0] for file in kept}) <= 2
+    assert tries(claim, Bench(2, 7, tmp_path, chunk=1), full=False) == tries(claim, Bench(2, 7, chunk=1), full=False)
+    assert kept.items() < hashes(tmp_path / "arms").items()
 
 
 def test_arms_that_claims_share_are_simulated_once() -> None:
@@ -110,26 +128,36 @@ def test_arms_that_claims_share_are_simulated_once() -> None:
     assert len(bench.done - done) == 1  # all channels off; the world as it is was there
 
 
-def test_a_sweep_is_told_at_every_point_and_against_one_of_them() -> None:
-    axis = {"key": "buyers.budget_multiple", "values": [1.0, 2.0]}
-    asked = {"what": "w", "rule": "level", "measure": "defaults", "arms": ["scenario"], "bound": 0.0, "axis": [axis]}
-    plain, against = (engine.Sweep.model_validate({**asked, **more}) for more in ({}, {"against": 1.0}))
-    found = tries(small(7, sweeps=(plain, against), null=None, no_null="left out"), Bench(3), full=False)
-    levels, changes = ([row[0] for row in one.values] for one in found.sweeps)
-    assert [None if one is None else one - (levels[0] or 0.0) for one in levels] == pytest.approx(changes)
-    assert found.sweeps[0].labels == (("1", "2"),)
-    assert changes[0] == 0.0
+def test_a_sweep_is_told_at_every_point_and_against_one_of_them_in_its_own_column() -> None:
+    budgets = {"key": "buyers.budget_multiple", "values": [0.25, 4.0]}
+    capital = {"name": "capital", "levels": [{"label": one, "set": {"lenders.capital_multiple": float(one)}}
+                                             for one in ("0.05", "2")]}  # fmt: skip
+    asked = {"what": "w", "rule": "level", "measure": "lender_losses", "arms": ["scenario"], "bound": 0.0}
+    asked["axis"] = [budgets, capital]
+    plain, against = (engine.Sweep.model_validate({**asked, **more}) for more in ({}, {"against": 0.25}))
+    found = tries(small(7, sweeps=(plain, against), null=None, no_null="left out"), Bench(2), full=False)
+    levels, changes = (np.array(one.values, dtype=float) for one in found.sweeps)
+    assert len({*levels.ravel()}) == 4  # every point is another world
+    np.testing.assert_allclose(changes, levels - levels[0], atol=1e-9)
+    assert found.sweeps[0].labels == (("0.25", "4"), ("0.05", "2"))
 
 
-def test_all_claims_that_were_asked_for_are_tried_and_each_is_heard_of(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where claim 1 has been tried on two paths."""
+    out = tmp_path_factory.mktemp("claims") / "out"
     heard: list[int] = []
-    found = claims("1", paths=2, out=tmp_path, tried=lambda one: heard.append(one.number))
+    found = claims("1", paths=2, out=out, tried=lambda one: heard.append(one.number))
     assert heard == [1] == [one.number for one in found.trials]
-    assert found[1].verdict in ("supported", "not supported")
-    assert {one.verdict for one in found[1].lines if one.role == "beside"} == {"assumed"}
-    record = json.loads((tmp_path / "claims.json").read_text(encoding="utf-8"))
-    assert record["rules"] == found.rules == rules_hash()
-    assert [trial_of(one) for one in record["claims"]] == [*found.trials]
+    return out
+
+
+def test_all_claims_that_were_asked_for_are_tried_and_kept_with_the_rules_of_now(folder: Path) -> None:
+    record = json.loads((folder / "claims.json").read_text(encoding="utf-8"))
+    assert record["rules"] == rules_hash()
+    (one,) = (trial_of(each) for each in record["claims"])
+    assert one.verdict in ("supported", "not supported")
+    assert {each.verdict for each in one.lines if each.role == "beside"} == {"assumed"}
 
 
 def test_a_claim_whose_outcome_is_an_input_is_assumed_and_never_supported() -> None:
@@ -182,6 +210,16 @@ def test_few_paths_failed_paths_and_missing_figures_are_told() -> None:
     assert "intervals are rough" not in str(Trials((tried(),), "abcdef0"))
 
 
+def test_where_a_claim_turns_is_told_by_every_sweep_that_says_so() -> None:
+    one = tried()
+    (swept,) = one.sweeps
+    assert turns(one) == "issues: turns at about 0.020"
+    assert turns(tried(sweeps=())) == "–"
+    other = replace(swept, what="gap", turns=("tenor: turns at about 99",))
+    both = "miners: issues: turns at about 0.020; gap: tenor: turns at about 99"
+    assert turns(tried(sweeps=(swept, replace(swept, turns=()), other))) == both
+
+
 def test_verdicts_are_counted_in_words() -> None:
     trials = [tried(), tried(verdict="not supported"), tried(verdict="not supported"), tried(verdict="assumed")]
     assert counted(trials) == "1 supported, 2 not supported, 1 assumed"
@@ -219,17 +257,18 @@ def test_a_mistake_is_told_in_a_sentence_before_anything_is_simulated(
     assert not (tmp_path / "out").exists()
 
 
-def test_the_command_prints_the_table_and_as_json_all_figures(tmp_path: Path) -> None:
-    answer = nobid("claims", "--only", "1", "--paths", "2", "--out", str(tmp_path))
+def test_the_command_prints_the_table_and_as_json_all_figures(folder: Path) -> None:
+    asked = ("claims", "--only", "1", "--paths", "2", "--out", str(folder))
+    answer = nobid(*asked)
     assert answer.exit_code == 0
     assert answer.stdout.startswith("claims · 1 of 16 · 2 paths an arm · seed 7")
-    assert f"wrote {tmp_path}/" in answer.stdout
+    assert f"wrote {folder}/" in answer.stdout
     assert answer.stderr.startswith(" 1 Compute rents fall")
-    machine = nobid("claims", "--only", "1", "--paths", "2", "--out", str(tmp_path), "--json", "--quiet")
+    machine = nobid(*asked, "--json", "--quiet")
     told_of = json.loads(machine.stdout)
     assert [one["number"] for one in told_of["claims"]] == [1]
-    assert told_of["out"] == str(tmp_path)
-    assert machine.stderr == f"wrote {tmp_path}/\n"
+    assert told_of["out"] == str(folder)
+    assert machine.stderr == f"wrote {folder}/\n"
 
 
 # ---- the page

@@ -39,7 +39,7 @@ class Want:
         return json.dumps([self.scenario, self.months, self.set, self.policy], sort_keys=True)
 
 
-def wanted(claim: Claim, label: str, world: World | None = None, point: Mapping[str, Any] | None = None) -> Want:
+def wanted(claim: Claim, label: str, world: World | None = None, *, point: Mapping[str, Any] | None = None) -> Want:
     """The arm of a claim with this label, in another world if one is named, at a point of a sweep.
 
     What the arm itself sets wins over the point, that over the world, that over the claim. In a world with a steady

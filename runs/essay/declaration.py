@@ -185,6 +185,9 @@ class Claim(Declared):
                 raise ValueError(f'there is no arm "{label}"{did_you_mean(label, known)}')
         if any(test.bound is None for test in self.tests if test.measure):
             raise ValueError("a test that counts has a bound")
+        names = [world.name for world in self.worlds()]
+        if len({*names}) < len(names):
+            raise ValueError("two worlds have one name")
         return self
 
     def worlds(self) -> Iterator[World]:

@@ -6,7 +6,7 @@ source.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -29,7 +29,7 @@ Rows = tuple[tuple[str, str, str], ...]
 Fact = Callable[..., Line]
 
 
-def line_of(test: Criterion, value: float, verdict: Kind, words: str, *, rows: Rows = (), unit: str = "share") -> Line:
+def line_of(test: Criterion, value: float, verdict: Kind, *, words: str, rows: Rows = (), unit: str = "share") -> Line:
     """A line about a figure that has no interval: it is what a source says."""
     return Line(
         "test", "", test.what, value, value, value, unit, test.side, test.bound, verdict, words, None, 0, 0, rows
@@ -45,7 +45,7 @@ def figures_line(test: Criterion) -> Line:
     verdict: Kind = "supported" if all(sides) else "not supported"
     words = f"{sum(sides)} of {len(sides)} sourced figures lie {test.side} {percent(bound)}"
     rows = tuple((one.what, percent(one.value), one.source) for one in test.figures)
-    return line_of(test, worst(one.value for one in counted), verdict, words, rows=rows)
+    return line_of(test, worst(one.value for one in counted), verdict, words=words, rows=rows)
 
 
 def debt_growth(bench: Bench, run: Run, test: Criterion) -> Line:
@@ -53,20 +53,21 @@ def debt_growth(bench: Bench, run: Run, test: Criterion) -> Line:
     from nobid.runs.growth_sources import sourced_growth
 
     given, found = test.given, sourced_growth()
-    known = [(row.growth, row.value_to * BILLION, row.grade) for row in found.itertuples()]
+    columns = (found[name].to_numpy(dtype=float) for name in ("growth", "value_to"))
+    known = [*zip(*(map(float, column) for column in columns), map(str, found["grade"]), strict=True)]
     near = [
         grade in {"A", "B"}
         and abs(growth - given["growth"]) <= given["within"]
-        and abs(level / given["level"] - 1.0) <= given["level_within"]
+        and abs(level * BILLION / given["level"] - 1.0) <= given["level_within"]
         for growth, level, grade in known
     ]
-    words = [f"{percent(growth)} to USD {significant(level / BILLION, 3)} bn" for growth, level, _ in known]
+    words = [f"{percent(growth)} to USD {significant(level, 3)} bn" for growth, level, _ in known]
     about = [(f"{row.definition}: {row.what}", f"{row.grade}: {row.source}") for row in found.itertuples()]
     rows = tuple((what, figure, source) for (what, source), figure in zip(about, words, strict=True))
     graded = [growth for growth, _, grade in known if grade in {"A", "B"}]
     best = min(graded, key=lambda growth: abs(growth - given["growth"]))
     told = f"{sum(near)} of {len(graded)} definitions of grade A or B come near both; closest growth {percent(best)}"
-    return line_of(test, best, "supported" if any(near) else "not supported", told, rows=rows)
+    return line_of(test, best, "supported" if any(near) else "not supported", words=told, rows=rows)
 
 
 def miner_leverage(bench: Bench, run: Run, test: Criterion) -> Line:
@@ -93,7 +94,7 @@ def miner_leverage(bench: Bench, run: Run, test: Criterion) -> Line:
     )
     told = [(str(name), f"USD m {pair['then']:,.0f} → {pair['now']:,.0f}") for name, pair in owed.iterrows()]
     rows = tuple((f"{name}, debt", figure, "runs/data/spin_up/miner_leverage.csv") for name, figure in told)
-    return line_of(test, after - before, verdict, words, rows=rows, unit="ratio")
+    return line_of(test, after - before, verdict, words=words, rows=rows, unit="ratio")
 
 
 def at_end_of(table: pd.DataFrame, first: str, last: str) -> pd.DataFrame:
@@ -115,7 +116,7 @@ def spun_up(bench: Bench, run: Run, test: Criterion) -> Line:
         f"{what} {percent(bands[name][1])} ({percent(bands[name][0])} to {percent(bands[name][2])})"
         for name, what in (("stock", "debt"), ("flow", "new credit"))
     ]
-    return line_of(test, float(bands["stock"][1]), "told", f"the model's own boom, 5 to 95 %: {'; '.join(told)}")
+    return line_of(test, float(bands["stock"][1]), "told", words=f"the model's own boom, 5 to 95 %: {'; '.join(told)}")
 
 
 def coin_arithmetic(bench: Bench, run: Run, test: Criterion) -> Line:
@@ -129,7 +130,7 @@ def coin_arithmetic(bench: Bench, run: Run, test: Criterion) -> Line:
         f"{rules.daily_volume:,.0f} = {percent(falls[0])} off the coin; all {whole:,.0f} coins of borrowers: "
         f"{percent(falls[1])}"
     )
-    return line_of(test, falls[0], "told", words)
+    return line_of(test, falls[0], "told", words=words)
 
 
 def percent(value: float) -> str:
@@ -147,4 +148,3 @@ FACTS: Final[Mapping[str, Fact]] = {
     "spun_up": spun_up,
     "coin_arithmetic": coin_arithmetic,
 }
-__all__: Sequence[str] = ("FACTS", "figures_line", "line_of", "percent")

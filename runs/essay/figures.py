@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from nobid.runs.charts.style import CHARACTERS_PER_INCH, DASHED, new_figure, say, styled
+from nobid.runs.charts.style import CHARACTERS_PER_INCH, DASHED, Stroke, new_figure, say, styled
 from nobid.runs.essay.result import Line, Swept, Trial
 
 COLOURS: Final = {
@@ -20,7 +20,7 @@ COLOURS: Final = {
 }  # fmt: skip
 MARKS: Final = {"test": "o", "null": "s", "world": "D", "beside": "o"}
 LINES: Final = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
-STROKES: Final = ("-", DASHED, ":", "-.", (0, (5, 1)), (0, (1, 1)))
+STROKES: Final[tuple[Stroke, ...]] = ("-", DASHED, ":", "-.", (0, (5.0, 1.0)), (0, (1.0, 1.0)))
 WIDE: Final = 34  # characters of a label on a line
 ROW: Final = 0.5  # inches a figure
 
@@ -55,7 +55,8 @@ def _effects(ax: Axes, lines: Sequence[Line]) -> None:
         if line.low is not None and line.high is not None:
             ax.plot([line.low, line.high], [row, row], color=colour, linewidth=2.6, solid_capstyle="butt")
         filled = colour if line.role == "test" else "white"
-        ax.plot([line.value], [row], MARKS[line.role], color=colour, markerfacecolor=filled, markersize=7)  # type: ignore[list-item]
+        at = np.array([line.value], dtype=float)
+        ax.plot(at, [row], marker=MARKS[line.role], color=colour, markerfacecolor=filled, markersize=7)
         if line.bound is not None:
             ax.plot([line.bound] * 2, [row - 0.42, row + 0.42], color="black", linewidth=1.2)
     ax.set_yticks(range(len(lines)), [_label(line) for line in lines])
@@ -74,12 +75,13 @@ def _sweep(ax: Axes, one: Swept) -> None:
     columns = one.labels[1] if len(one.labels) > 1 else ("",)
     x = np.array(one.numbers)
     for place, label in enumerate(columns):
-        look = {"color": LINES[place % len(LINES)], "linestyle": STROKES[place % len(STROKES)]}
-        middle, low, high = (np.array([np.nan if row[place] is None else row[place] for row in table], dtype=float)
-                             for table in (one.values, one.lows, one.highs))  # fmt: skip
-        ax.plot(x, middle, marker="o", markersize=4, label=label, **look)
+        colour, stroke = LINES[place % len(LINES)], STROKES[place % len(STROKES)]
+        middle, low, high = (
+            np.array([row[place] for row in table], dtype=float) for table in (one.values, one.lows, one.highs)
+        )
+        ax.plot(x, middle, marker="o", markersize=4, label=label, color=colour, linestyle=stroke)
         if np.isfinite(low).any() and len(columns) <= 3:
-            ax.fill_between(x, low, high, color=look["color"], alpha=0.15, linewidth=0)
+            ax.fill_between(x, low, high, color=colour, alpha=0.15, linewidth=0)
     if one.bound is not None:
         ax.axhline(one.bound, color="black", linewidth=1.0, linestyle=DASHED)
     if one.sourced is not None:

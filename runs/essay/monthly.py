@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 
+DUST: Final = 1e-6  # of a machine: what is left of a whole one in the last digits
 AFTER: Final = 1.0  # months after the end in which what never came is counted
 
 
@@ -85,40 +86,36 @@ def co_movement(run: Run, price: str) -> pd.DataFrame:
     return frame(index, *(one.sum(axis=1) for one in (known.astype(float), x, y, x * x, y * y, x * y)))
 
 
-def placed(run: Run, generation: str, units: float, month: int, within: int) -> pd.DataFrame:
-    """Of so many machines that came up for sale in a month (from 1), the share no longer on stock so many months later.
+def unfilled(run: Run, *, generation: str, units: float, month: int, within: int) -> pd.DataFrame:
+    """Of so many machines that came up for sale in a month (from 1), the share still on stock so many months later.
 
     Read off the stock of unsold machines of the generation: what others had to sell meanwhile counts as not placed.
     """
     index, found = grids(run, f"unsold_{generation}")
-    stock = found[f"unsold_{generation}"]
-    return frame(index, _placed(stock, units, month)[:, within - 1])
+    return frame(index, _left(found[f"unsold_{generation}"], units, month)[:, within - 1])
 
 
-def _placed(stock: Array, units: float, month: int) -> Array:
-    """By month after the sale, the share of the machines that is placed: (paths, months after)."""
-    return np.clip(1.0 - (stock[:, month:] - stock[:, [month - 2]]) / units, 0.0, 1.0)
+def _left(stock: Array, units: float, month: int) -> Array:
+    """By month after the sale, the share of the machines that is still there: (paths, months after)."""
+    more = stock[:, month:] - stock[:, [month - 2]]
+    return np.clip(np.where(more < DUST, 0.0, more) / units, 0.0, 1.0)
 
 
-def mostly_unplaced(run: Run, generation: str, units: float, month: int, within: int) -> pd.DataFrame:
+def mostly_unplaced(run: Run, *, generation: str, units: float, month: int, within: int) -> pd.DataFrame:
     """Whether less than half of them is placed by then."""
-    return (placed(run, generation, units, month, within) < 0.5).astype(float)
+    left = unfilled(run, generation=generation, units=units, month=month, within=within)
+    return (left > 0.5).astype(float)
 
 
-def unfilled(run: Run, generation: str, units: float, month: int, within: int) -> pd.DataFrame:
-    """The share that is not placed by then."""
-    return 1.0 - placed(run, generation, units, month, within)
-
-
-def months_to_place(run: Run, generation: str, units: float, month: int, share: float) -> pd.DataFrame:
+def months_to_place(run: Run, *, generation: str, units: float, month: int, share: float) -> pd.DataFrame:
     """Months after the sale until so large a share is placed; one more than the run has left where it never is."""
     index, found = grids(run, f"unsold_{generation}")
-    enough = _placed(found[f"unsold_{generation}"], units, month) >= share
+    enough = _left(found[f"unsold_{generation}"], units, month) <= 1.0 - share + DUST / units
     after = np.where(enough.any(axis=1), enough.argmax(axis=1) + 1.0, enough.shape[1] + AFTER)
     return frame(index, after)
 
 
-def proceeds(run: Run, generation: str, units: float, month: int, within: int) -> pd.DataFrame:
+def proceeds(run: Run, *, generation: str, units: float, month: int, within: int) -> pd.DataFrame:
     """What machines of the generation brought in the months after the sale began, and what so many of them were worth
     to the median buyer in the month before, USD m.
     """
@@ -129,7 +126,7 @@ def proceeds(run: Run, generation: str, units: float, month: int, within: int) -
     return frame(index, turnover.sum(axis=1) / MILLION, units * value[:, month - 2] / MILLION)
 
 
-def of_book(run: Run, generation: str, month: int) -> pd.DataFrame:
+def of_book(run: Run, *, generation: str, month: int) -> pd.DataFrame:
     """Value in use over book of a machine of the generation at the end of a month (from 1); missing where book is 0."""
     index, found = grids(run, f"value_{generation}", f"book_{generation}")
     value, book = (found[f"{name}_{generation}"][:, month - 1] for name in ("value", "book"))

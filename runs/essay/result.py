@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from nobid.runs.essay.rules import Kind
-from nobid.runs.estimate import Estimate
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -41,12 +40,6 @@ class Line:
     paths: int = 0
     missing: int = 0
     rows: tuple[tuple[str, str, str], ...] = ()
-
-    @property
-    def estimate(self) -> Estimate:
-        """The figure with its interval."""
-        ends = (float("nan") if one is None else one for one in (self.value, self.low, self.high))
-        return Estimate(*ends, self.paths, "pairs")
 
 
 @dataclass(frozen=True)

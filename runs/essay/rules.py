@@ -112,7 +112,7 @@ def _drawn(weights: Sequence[float], statistic: str, kept: Sequence[Array], seed
         places = np.asarray(drawn).astype(np.intp)
         return sum(weight * of_paths(statistic, one, places) for weight, one in zip(weights, kept, strict=True))
 
-    everyone = np.arange(paths)
+    everyone = np.arange(paths, dtype=float)
     value = float(contrast(everyone))
     if paths < 2:
         return Estimate(value, np.nan, np.nan, paths, "one")

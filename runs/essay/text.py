@@ -56,8 +56,11 @@ def told(line: Line) -> str:
 
 
 def turns(one: Trial) -> str:
-    """Where the claim turns, from the first sweep that says so."""
-    return next(("; ".join(each.turns) for each in one.sweeps if each.turns), NOTHING)
+    """Where the claim turns, from every sweep that says so."""
+    found = [(each.what, "; ".join(each.turns)) for each in one.sweeps if each.turns]
+    if len(found) < 2:
+        return found[0][1] if found else NOTHING
+    return "; ".join(f"{what}: {words}" for what, words in found)
 
 
 def elsewhere(one: Trial) -> str:

@@ -61,13 +61,12 @@ def claims(
     Spread.asked(workers=workers, shard=None, keep=(), cluster=None, mixed=False)
     folder = None if out is None else Path(out)
     bench = Bench(number, DEFAULT_SEED if seed is None else seed, folder, workers, chunk, progress)
-    for claim in asked:  # every mistake is told before the first arm is simulated
-        for want in all_wants(claim, full=full):
-            bench.arm(want)
+    for want in (want for claim in asked for want in all_wants(claim, full=full)):
+        bench.arm(want)  # every mistake is told before the first arm is simulated
     found = []
     for claim in asked:
         found.append(tries(claim, bench, full=full))
-        if tried is not None:
+        if tried:
             tried(found[-1])
     trials = Trials(tuple(found), rules_hash(), folder, full)
     if folder is not None:
@@ -83,21 +82,24 @@ def default_folder(seed: int | None) -> Path:
 def tries(claim: Claim, bench: Bench, *, full: bool) -> Trial:
     """The claim has been judged; its folder holds the result and its figure where the bench has a folder."""
     bench.simulates(all_wants(claim, full=full, simulated=True))
-    lines = list(_lines(claim, bench))
+    lines = tuple(_lines(claim, bench))
     verdict = together([line.verdict for line in lines if line.role == "test"], claim.combine)
-    if claim.kind == "assumed":
-        verdict = "assumed"
-    elsewhere = [(world.name, _in(world, lines, claim)) for world in claim.also]
-    null = "" if claim.null is None else _in(claim.null, lines, claim)
-    sweeps = tuple(_swept(claim, sweep, bench, full=full) for sweep in _sweeps(claim, full=full))
-    arms = tuple((label, bench.arm(wanted(claim, label)).label) for label in ("scenario", *claim.arms))
-    base = bench.arm(wanted(claim, "scenario")).run.scenario.parameters
-    failed = max((len(bench.arm(want).run.failures) for want in _wants(claim)), default=0)
+    about = {name: getattr(claim, name) for name in ("number", "title", "says", "mechanism", "kind", "holds_if")}
     found = Trial(
-        claim.number, claim.title, claim.says, claim.mechanism, claim.kind, claim.scenario, base.months,
-        claim.holds_if, verdict, null, claim.no_null if claim.null is None else claim.null.why, tuple(elsewhere),
-        tuple(lines), sweeps, bench.paths, bench.seed, arms, failed,
-    )  # fmt: skip
+        **about,
+        scenario=claim.scenario,
+        months=bench.arm(wanted(claim, "scenario")).run.scenario.parameters.months,
+        verdict="assumed" if claim.kind == "assumed" else verdict,
+        null="" if claim.null is None else _in(claim.null, lines, claim),
+        why_null=claim.no_null if claim.null is None else claim.null.why,
+        worlds=tuple((world.name, _in(world, lines, claim)) for world in claim.also),
+        lines=lines,
+        sweeps=tuple(_swept(claim, sweep, bench, full=full) for sweep in _sweeps(claim, full=full)),
+        paths=bench.paths,
+        seed=bench.seed,
+        arms=tuple((label, bench.arm(wanted(claim, label)).label) for label in ("scenario", *claim.arms)),
+        failed=max((len(bench.arm(want).run.failures) for want in _wants(claim)), default=0),
+    )
     if bench.out is not None:
         _kept(found, bench.out / f"claim-{claim.number:02d}")
     return found
@@ -123,7 +125,7 @@ def all_wants(claim: Claim, *, full: bool, simulated: bool = False) -> list[Want
     found = [*_wants(claim, simulated=simulated)]
     for sweep in _sweeps(claim, full=full):
         if _reads_runs(sweep) or not simulated:
-            found += [wanted(claim, label, None, point) for point in _points(sweep, full=full) for label in sweep.arms]
+            found += [wanted(claim, label, point=point) for point in _points(sweep, full=full) for label in sweep.arms]
     return found
 
 
@@ -187,7 +189,7 @@ def measured(
 ) -> tuple[Difference, str]:
     """The test's figure in a world, at a point of a sweep if one is named, and its unit."""
     measure = MEASURES[test.measure]
-    samples = [bench.sample(wanted(claim, label, world, point), test.measure, test.given) for label in test.arms]
+    samples = [bench.sample(wanted(claim, label, world, point=point), test.measure, test.given) for label in test.arms]
     seed = luck(bench.seed, f"claim {claim.number}: {test.what}")
     return estimated(test, statistic_of(measure, test.given), samples, seed=seed), unit_of(test)
 
@@ -217,14 +219,16 @@ def _swept(claim: Claim, sweep: Sweep, bench: Bench, *, full: bool) -> Swept:
     columns = len(axes[1]) if len(axes) > 1 else 1
     rows = [[_at(claim, sweep, bench, next(points)) for _ in range(columns)] for _ in axes[0]]
     numbers = tuple(float(value or 0.0) for _, value, _ in axes[0])
-    tables = [
+    values, lows, highs = (
         tuple(tuple(_plain(getattr(one, end)) for one in row) for row in rows) for end in ("value", "low", "high")
-    ]
+    )
     labels = tuple(tuple(label for label, _, _ in axis) for axis in axes)
-    turns = () if sweep.bound is None else tuple(_turns(sweep, numbers, tables[0], labels))
+    turns = () if sweep.bound is None else tuple(_turns(sweep, numbers, values, labels))
     words = tuple(_words(axis) for axis in sweep.axes)
     sourced = sweep.axes[0].sourced
-    return Swept(sweep.what, unit_of(sweep), words, labels, numbers, *tables, sweep.bound, sourced, turns)
+    return Swept(
+        sweep.what, unit_of(sweep), words, labels, numbers, values, lows, highs, sweep.bound, sourced, turns
+    )  # fmt: skip
 
 
 def _words(axis: Any) -> str:
@@ -238,7 +242,7 @@ def _at(claim: Claim, sweep: Sweep, bench: Bench, point: dict[str, Any]) -> Diff
     first = sweep.axes[0]
     base = {**point, **next(some for _, value, some in first.points(full=True) if value == sweep.against)}
     measure, (label,) = MEASURES[sweep.measure], sweep.arms
-    samples = [bench.sample(wanted(claim, label, None, one), sweep.measure, sweep.given) for one in (point, base)]
+    samples = [bench.sample(wanted(claim, label, point=one), sweep.measure, sweep.given) for one in (point, base)]
     between = sweep.model_copy(update={"rule": "difference", "arms": (label, label)})
     seed = luck(bench.seed, f"claim {claim.number}: {sweep.what}")
     return estimated(between, statistic_of(measure, sweep.given), samples, seed=seed)
