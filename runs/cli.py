@@ -11,10 +11,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from nobid.runs.cli_app import dashboards
+from nobid.runs.cli_claims import trials
 from nobid.runs.cli_ensemble import Mixed, OnCluster, Quiet, Workers, ensemble
+from nobid.runs.cli_plot import plots
 from nobid.runs.cli_policies import policies
 from nobid.runs.cli_replay import replay
+from nobid.runs.cli_report import reports
 from nobid.runs.cli_results import BookFile, positions, results
+from nobid.runs.cli_reverse import reversals
 from nobid.runs.cli_sweep import sweeps
 from nobid.runs.cli_watch import watch
 from nobid.runs.terminal import (
@@ -242,10 +247,15 @@ def parameters(
 
 app.add_typer(replay)
 app.add_typer(watch)
+app.add_typer(plots)
+app.add_typer(reports)
 app.add_typer(results)
 app.add_typer(policies)
 app.add_typer(sweeps)
+app.add_typer(reversals)
+app.add_typer(trials)
 app.add_typer(ensemble)
+app.add_typer(dashboards)
 
 
 def main() -> None:

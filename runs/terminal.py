@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
+import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Any, TextIO
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any, Final, TextIO
 
 import typer
 
@@ -18,6 +21,8 @@ if TYPE_CHECKING:
 
 DONE, STOPPED, REFUSED = 0, 1, 2  # exit codes: done, the model stopped, the user's input
 NOT_PROMISED = ".*the same bits are not promised"  # the warning BitsNotPromised, whose module is heavy
+PROGRESS: Final = "NOBID_PROGRESS"  # in the environment, "json": progress for a program, a line a step
+PACE: Final = 0.2  # seconds between two such lines
 WIDE = 1000  # characters, where the output is no terminal: nothing is cut
 
 Settings = Annotated[
@@ -77,7 +82,13 @@ def console(*, error: bool = False) -> Console:
 
 @contextmanager
 def progress_bar(title: str, *, show: bool) -> Iterator[Any]:
-    """A bar on standard error with rate, time left and defaults found; nothing where that is no terminal."""
+    """A bar on standard error with rate, time left and defaults found; nothing where that is no terminal.
+
+    With NOBID_PROGRESS=json in the environment: lines of JSON instead, for the program that started this one.
+    """
+    if os.environ.get(PROGRESS) == "json":
+        yield _for_a_program()
+        return
     if not show or not sys.stderr.isatty():
         yield None
         return
@@ -99,6 +110,19 @@ def progress_bar(title: str, *, show: bool) -> Iterator[Any]:
             bar.update(task, completed=now.done, total=now.total, rate=rate, found=found)
 
         yield told
+
+
+def _for_a_program() -> Callable[[Any], None]:
+    """What tells progress as lines of JSON, the last one whenever it comes."""
+    last = -PACE
+
+    def told(now: Any) -> None:
+        nonlocal last
+        if time.monotonic() - last >= PACE or now.done >= now.total:
+            last = time.monotonic()
+            typer.echo(json.dumps(asdict(now)), err=True)
+
+    return told
 
 
 def _warned(  # noqa: PLR0917  the arguments are those of warnings.showwarning

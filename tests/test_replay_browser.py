@@ -5,7 +5,6 @@ Screenshots are left under tests/artefacts. Needs a chromium on the PATH, and pl
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,16 +12,10 @@ from typing import Any
 import pytest
 
 from nobid.runs.simulation import simulate
+from tests.browsers import chromium, shot, violations
 
-ARTEFACTS = Path(__file__).with_name("artefacts")
-CHROMIUM = next(
-    (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None
-)
 DESK, PHONE = (1280, 800), (390, 844)
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="no chromium on the PATH: the replay page was not opened in a browser"),
-]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
@@ -41,11 +34,8 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    sync = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: no browser was driven")
-    with sync.sync_playwright() as driver:
-        opened = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    with chromium() as opened:
         yield opened
-        opened.close()
 
 
 class Opened:
@@ -75,9 +65,8 @@ class Opened:
 
     def shot(self, name: str) -> None:
         """A screenshot of the settled page is kept."""
-        ARTEFACTS.mkdir(exist_ok=True)
         self.page.wait_for_timeout(1000)
-        self.page.screenshot(path=ARTEFACTS / f"replay-{name}.png")
+        shot(self.page, f"replay-{name}")
 
 
 @pytest.mark.parametrize(
@@ -185,10 +174,8 @@ def test_nothing_moves_for_whoever_asked_for_less_motion(browser: Any, files: di
 def test_axe_finds_nothing_to_complain_of(
     browser: Any, files: dict[str, Path], name: str, size: tuple[int, int]
 ) -> None:
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
     opened = Opened(browser, files[name], size)
     opened.press("d", "d")
     opened.page.locator("summary").click()
     opened.page.locator("button[aria-label^='CoreWeave']").first.focus()
-    found = axe.Axe().run(opened.page)
-    assert [(one["id"], [node["html"] for node in one["nodes"]]) for one in found.response["violations"]] == []
+    assert violations(opened.page) == []

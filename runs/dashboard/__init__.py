@@ -1,0 +1,1 @@
+"""How are runs started, watched and read in a browser on this machine?"""
