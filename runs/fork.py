@@ -39,7 +39,13 @@ SETTLED: Final[dict[str, tuple[str, ...]]] = {
         *("supply.growth", "supply.growth_uncertainty"),
     ),
     "it is part of the balance sheets of the start": (
-        *("buyers.racks_multiple", "lenders.capital_multiple", "lenders.other_multiple", "lenders.target"),
+        *(
+            "buyers.racks_multiple",
+            "debt.resize_tenor",
+            "lenders.capital_multiple",
+            "lenders.other_multiple",
+            "lenders.target",
+        ),
     ),
     "it stands in contracts signed at the start": (
         *("debt.conversion_strike", "debt.gpu_margin.headroom", "debt.gpu_margin.ltv_max"),

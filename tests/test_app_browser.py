@@ -128,7 +128,8 @@ def test_it_loads_and_shows_the_answer_the_figures_and_the_tables(session: Sessi
     session.page.get_by_role("tab", name="Figures").click()
     picture = session.page.get_by_role("img", name="Debt over collateral")
     picture.wait_for()
-    assert picture.evaluate("one => one.naturalWidth") > 1000
+    assert picture.evaluate("one => one.naturalWidth") > 1000  # as sharp as its file
+    assert picture.bounding_box()["width"] <= 1000
     shot(session.page, "app-figures")
     session.page.get_by_role("tab", name="Tables").click()
     with session.page.expect_download() as saved:

@@ -82,7 +82,7 @@ def picture(file: Path, shows: str) -> None:
     """A figure that lies in a file is shown, with what it shows, and can be taken along."""
     name = file.stem.replace("_", " ")
     st.subheader(f"{name[0].upper()}{name[1:]}", anchor=False)
-    st.image(str(file), width=PICTURE_WIDTH, alt=shows or name)
+    st.container(width=PICTURE_WIDTH).image(str(file), width="stretch", alt=shows or name)
     left, *right = st.columns([6, 1, 1], vertical_alignment="center")
     left.caption(plain(shows))
     for column, (kind, mime) in zip(right, PICTURES.items(), strict=True):

@@ -66,7 +66,8 @@ def _numbers(figures: pd.DataFrame, run: Run) -> Iterator[Number]:
 def _number(label: str, found: Estimate, unit: str, remark: str = "") -> Number:
     """A mean, or share, with its interval; a single path has none."""
     if found.paths < 2:
-        return Number(label, f"{found.value:,.3g}{unit}", "one path: no interval")
+        shown = f"{found.value:,.0f}" if found.value == round(found.value) else significant(found.value, 3)
+        return Number(label, f"{shown}{unit}", "one path: no interval")
     value = cell(found, interval=False)
     ends = cell(found).removeprefix(value).strip() or "the same on every path"
     return Number(label, f"{value}{unit}", f"mean; 95 % interval {ends}" if remark else f"95 % interval {ends}", remark)

@@ -73,7 +73,7 @@ def _sheets(world: Scenario) -> Iterator[Part]:
         f"Debt by the grade of its source, the worst of what a row cites. {percent(world.assumed_share)} of the debt "
         "stands on facilities of which at least one term is published nowhere."
     )
-    debt: Counter[str] = Counter()
+    debt: dict[str, float] = dict.fromkeys(GRADES, 0.0)
     for row in world.founding.facilities:
         debt[row.grade] += row.drawn
     whole = sum(debt.values()) or 1.0

@@ -26,6 +26,8 @@ HALVINGS: Final = 5  # of a ray
 DRAWN_IN: Final = (0.8, 4)  # the last step: from this share of the distance on, halved so often
 FIRST_STEP: Final = 0.7  # of the best distance: the first trust region
 LAST_STEP: Final = 0.03  # standard deviations
+LENGTHS: Final = (0.75, 1.0, 1.25, 1.5, 1.75, 2.0, 2.5, 3.0)  # of the distance found, tried on other paths
+SETTLED: Final = 2  # halvings between two of them
 
 
 @dataclass(frozen=True)
@@ -169,3 +171,26 @@ def draws_in(search: Search) -> None:
             high = middle
         else:
             low = middle
+
+
+def settles(space: Space, found: Tried, margins: Margins) -> Tried | None:
+    """The nearest point on the ray of the one found that reaches the target on other paths; None where none does.
+
+    A search is flattered by its paths: its direction may stay, its length is measured anew. The least of some lengths
+    from which on all reach the target, and two halvings below it.
+    """
+    search = Search(space, margins, len(LENGTHS) + SETTLED)
+    told = search.at([found.point * length for length in LENGTHS])
+    reach = [one is not None and one.reaches for one in told]
+    if not reach[-1]:
+        return None
+    first = max((place for place, yes in enumerate(reach) if not yes), default=-1) + 1
+    high, low, best = LENGTHS[first], LENGTHS[first - 1] if first else 0.0, told[first]
+    for _ in range(SETTLED):
+        middle = (low + high) / 2.0
+        (one,) = search.at([found.point * middle])
+        if one is not None and one.reaches:
+            high, best = middle, one
+        else:
+            low = middle
+    return best

@@ -15,7 +15,7 @@ from nobid.model.parameters import Shock
 from nobid.runs.arms import Arm
 from nobid.runs.estimate import FIRM_FROM, Estimate, mean_over_paths, significant
 from nobid.runs.paired import probability
-from nobid.runs.reversal.nearest import Search
+from nobid.runs.reversal.nearest import Search, Tried
 from nobid.runs.reversal.shocks import FACTORS, Frequency, label
 from nobid.runs.reversal.targets import By, Target
 from nobid.runs.reversal.told import path_told
@@ -33,6 +33,7 @@ BY: Final = {"half": "on half of the paths at least", "mean": "by the mean over 
 class Reversal:
     """Every shock that was tried; the nearest that reaches the target; that one on held-out paths.
 
+    `found.best` is nearest on the paths of the search, `best` lies in its direction and reaches the target on others.
     `held_out`: the runs with the shock and without, on the same paths; empty where no shock was needed or none reached
     the target. Shows itself as a table.
     """
@@ -43,6 +44,7 @@ class Reversal:
     by: By
     month: str
     found: Search
+    best: Tried | None
     held_out: Mapping[str, Arm]
     often: Frequency | None
     out: Path | None = None
@@ -50,14 +52,13 @@ class Reversal:
 
     @property
     def shock(self) -> Shock | None:
-        """The nearest shock that reaches the target on the paths of the search; None where none does."""
-        best = self.found.best
-        return None if best is None else self.found.space.shock(best.point, self.month)
+        """The nearest shock that reaches the target; None where none does."""
+        return None if self.best is None else self.found.space.shock(self.best.point, self.month)
 
     @property
     def distance(self) -> float:
         """Its distance in standard deviations; NaN where no shock reaches the target."""
-        return self.found.best.distance if self.found.best else np.nan
+        return self.best.distance if self.best else np.nan
 
     def _figures(self, name: str) -> Array:
         return self.held_out[name].figures[self.target.measure].to_numpy(dtype=float) / self.base
@@ -99,6 +100,11 @@ class Reversal:
     def outcome(self) -> str:
         """The finding in a sentence."""
         goal = f"{self.target.told(self.base)}, {BY[self.by]}"
+        if self.shock is None and self.found.best is not None:
+            return (
+                f"not found: {goal}. What was enough on the paths of the search was not on others, three times over: "
+                "more --paths."
+            )
         if self.shock is None:
             most = self.found.most
             which = label(self.found.space.shock(most.point, self.month))
@@ -112,7 +118,7 @@ class Reversal:
         )
 
     def _blocks(self) -> Iterator[Block]:
-        best, space = self.found.best, self.found.space
+        best, space = self.best, self.found.space
         if best is None or self.shock is None:
             return
         rows = [
@@ -144,8 +150,13 @@ class Reversal:
     def _how_often(self) -> Iterator[str]:
         window, share = self.found.space.window, self.reached()
         if share is not None:
-            verdict = "holds" if self.holds else "does NOT hold: the search was flattered by its paths"
+            verdict = "holds" if self.holds else "does NOT hold: it followed the luck of its paths"
             yield f"on held-out paths the finding {verdict} (95 %: {_share(share)} of paths)."
+        if self.found.best is not None:
+            yield (
+                f"on the paths of the search {self.found.best.distance:.1f} standard deviations were enough; "
+                "the length was settled on as many others."
+            )
         if self.often is not None:
             yield (
                 f"the model's own world moves as far in this direction within {window} months {self.often.words}, "
@@ -176,6 +187,7 @@ class Reversal:
             "paths": [self.order.paths[0], self.order.paths[-1] + 1],
             "shock": None if self.shock is None else {name: getattr(self.shock, name) for name in FACTORS},
             "distance": None if self.shock is None else self.distance,
+            "distance_in_sample": None if self.found.best is None else self.found.best.distance,
             "once_in_years": None if self.often is None or not self.often.enough else self.often.years,
             "own_world": None if self.often is None else self.often.share.as_dict(),
             "held_out": None if share is None else {"reached": share.as_dict(), "holds": self.holds},

@@ -1,7 +1,8 @@
 """Which is the most plausible shock that brings the system to a target on at least half of its paths?
 
 Every shock that is tried runs on the same paths, so that two of them differ by what they are. The nearest one is
-nearest on the paths it was found by, and so is told on held-out paths that no trial has seen.
+nearest on the paths it was found by, which flatter it: its direction is kept, its length is settled on other paths, and
+what it does is told on held-out ones that neither has seen.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from nobid.runs.errors import InputError
 from nobid.runs.months import month_index, month_label
 from nobid.runs.order import Asked, ordered
 from nobid.runs.progress import Progress
-from nobid.runs.reversal.nearest import Search, nearest
+from nobid.runs.reversal.nearest import Search, nearest, settles
 from nobid.runs.reversal.result import Reversal
 from nobid.runs.reversal.shocks import FACTORS, frequency, label, shocked, space_of
 from nobid.runs.reversal.targets import By, Target, base_of, target_of
@@ -75,20 +76,22 @@ def reverse(
     directory = None if folder is None else folder_of(Path(folder), REVERSE, base, words=WORDS)
     _begins(base, directory, argv)
     bench = Bench(base, wanted, base_of(wanted, base), when, by, directory, workers, progress)
-    found = nearest(space, lambda points: bench.margins([space.shock(point, when) for point in points]), trials=trials)
+    found = nearest(space, lambda points: bench.margins([space.shock(x, when) for x in points]), trials=trials)
     return _told(bench, found, held_out=paths if held_out is None else held_out, argv=argv)
 
 
 def _told(bench: Bench, found: Search, *, held_out: int, argv: Sequence[str]) -> Reversal:
     """What was found, verified on paths that had no part in it."""
-    best, p = found.best, bench.order.scenario.parameters
+    best, p, space = found.best, bench.order.scenario.parameters, found.space
     verified, often = {}, None
     if best is not None and best.distance > 0.0:
-        verified = bench.held_out(found.space.shock(best.point, bench.month), held_out)
-        often = frequency(p, found.space, best.point, seed=bench.order.seed)
-    told = Reversal(
-        bench.order, bench.target, bench.base, bench.by, bench.month, found, verified, often, bench.out, tuple(argv)
-    )
+        others = bench.after(1)
+        best = settles(space, best, lambda points: others.margins([space.shock(x, bench.month) for x in points]))
+    if best is not None and best.distance > 0.0:
+        verified = bench.after(2).held_out(space.shock(best.point, bench.month), held_out)
+        often = frequency(p, space, best.point, seed=bench.order.seed)
+    where = (bench.order, bench.target, bench.base, bench.by, bench.month)
+    told = Reversal(*where, found, best, verified, often, bench.out, tuple(argv))
     if bench.directory is not None:
         record = {**told.as_dict(), **made_by(), "argv": list(argv)}
         bench.directory.write_text(REVERSE, json.dumps(record, indent=2, ensure_ascii=False) + "\n")
@@ -154,16 +157,23 @@ class Bench:
     directory: RunDirectory | None
     workers: int
     progress: Callable[[Progress], None] | None
+    tries: str = "tried"
 
     @property
     def out(self) -> Path | None:
         """The folder of the search, where it has one."""
         return None if self.directory is None else self.directory.path
 
+    def after(self, times: int) -> Bench:
+        """The same on as many paths that come so many times later, in folders of their own."""
+        many = len(self.order.paths)
+        paths = tuple(path + times * many for path in self.order.paths)
+        return replace(self, order=replace(self.order, paths=paths), tries=f"tried-{times}")
+
     def margins(self, shocks: Sequence[Any]) -> list[float]:
         """How far the paths of each shock are beyond the target."""
         arms = [self._arm(shock, self.order.paths) for shock in shocks]
-        work_off(arms, workers=self.workers, out=self.out and self.out / "tried", progress=self.progress)
+        work_off(arms, workers=self.workers, out=self.out and self.out / self.tries, progress=self.progress)
         return [self.target.margin(self.figures(arm), self.by) for arm in arms]
 
     def figures(self, arm: Arm) -> Array:
@@ -171,9 +181,8 @@ class Bench:
         return arm.figures[self.target.measure].to_numpy(dtype=float) / self.base
 
     def held_out(self, shock: Any, number: int) -> dict[str, Arm]:
-        """The runs with and without the shock on so many paths after those of the search."""
-        first = self.order.paths[-1] + 1
-        paths = tuple(range(first, first + number))
+        """The runs with and without the shock on so many paths from the first on."""
+        paths = tuple(range(self.order.paths[0], self.order.paths[0] + number))
         arms = {label(shock): self._arm(shock, paths), NOTHING: Arm(NOTHING, (), self._run(None, paths))}
         folder = self.out and self.out / "held-out"
         work_off([*arms.values()], workers=self.workers, out=folder, progress=self.progress)
