@@ -50,3 +50,12 @@ def test_the_settings_of_the_readme_are_settings() -> None:
     given = re.findall(r"--set ([\w.]+=[\w.]+)", README)
     assert given
     scenario("baseline", set=given)
+
+
+def test_what_the_readme_quotes_of_an_explanation_is_what_the_explanation_says() -> None:
+    whole = " ".join((HERE / "docs" / "explained.md").read_text(encoding="utf-8").split())
+    (block,) = [one for one in re.findall(r"```\n(.*?)```", README, re.DOTALL) if one.startswith("$ nobid explain")]
+    lines = [" ".join(line.split()) for line in block.splitlines()[1:] if line.strip()]
+    assert len(lines) > 5
+    for line in lines:
+        assert line.partition(", …")[0] in whole

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import html
 import json
 import re
@@ -16,6 +14,7 @@ from nobid.runs.arms import NOT_IN_A_FOLDER, under
 from nobid.runs.causation import paths_in_words
 from nobid.runs.errors import InputError
 from nobid.runs.fork import ForkedScenario
+from nobid.runs.pages import allowance, in_notebook, save_page
 from nobid.runs.policies import PoliciesAsked, policies_of
 from nobid.runs.replays.data import page_data
 from nobid.runs.replays.facts import Seen, seen_on
@@ -49,12 +48,7 @@ class Replay:
 
     def save(self, file: str | Path | None = None) -> Path:
         """The page lies in the file, in its own place where none is named; its folder was made."""
-        chosen = self.home if file is None else Path(file)
-        if chosen.is_dir():
-            raise InputError(f"{chosen}: is a folder: name a file, such as {chosen / self.home.name}.")
-        chosen.parent.mkdir(parents=True, exist_ok=True)
-        chosen.write_text(self.html, encoding="utf-8")
-        return chosen
+        return save_page(self.html, self.home, file)
 
     def __repr__(self) -> str:
         """Which path it is, and of how many frames."""
@@ -63,10 +57,7 @@ class Replay:
 
     def _repr_html_(self) -> str:
         """The page inside a notebook."""
-        inside = html.escape(self.html, quote=True)
-        return (
-            f'<iframe title="{html.escape(self.data["title"])}" srcdoc="{inside}" width="100%" height="820"></iframe>'
-        )
+        return in_notebook(self.html, self.data["title"])
 
 
 def replay(run: Run, path: int | str | None = None, against: Run | PoliciesAsked | Path = None) -> Replay:
@@ -158,7 +149,7 @@ def _about(run: Run, number: int) -> dict[str, Any]:
 def page(data: Mapping[str, Any]) -> str:
     """The page that shows the data: the template, filled; it allows its own script and style, and nothing else."""
     template = TEMPLATE.read_text(encoding="utf-8")
-    hashes: dict[str, str] = {kind: _hash(text) for kind, text in BLOCKS.findall(template)}
+    hashes: dict[str, str] = {kind: allowance(text) for kind, text in BLOCKS.findall(template)}
     filled = {
         "POLICY": f"default-src 'none'; script-src '{hashes['script']}'; style-src '{hashes['style']}'; "
         "base-uri 'none'; form-action 'none'",
@@ -166,10 +157,6 @@ def page(data: Mapping[str, Any]) -> str:
         "DATA": in_script(data),
     }
     return re.sub(r"\{\{(POLICY|TITLE|DATA)\}\}", lambda found: filled[found[1]], template)
-
-
-def _hash(text: str) -> str:
-    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
 def in_script(data: Any) -> str:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import base64
-import hashlib
-import html
 import io
 import re
 from collections.abc import Callable
@@ -16,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from jinja2 import Environment, StrictUndefined
 
 from nobid.runs.charts.style import styled
-from nobid.runs.errors import InputError
+from nobid.runs.pages import allowance, in_notebook, save_page
 from nobid.runs.summary_blocks import Block
 
 if TYPE_CHECKING:
@@ -99,20 +97,15 @@ class Report:
         """The whole page: one file without any address outside it."""
         source = TEMPLATE.read_text(encoding="utf-8")
         style = re.search(r"<style>(.*?)</style>", source, re.DOTALL)
-        allowed = base64.b64encode(hashlib.sha256(style[1].encode()).digest()).decode() if style else ""
+        allowed = allowance(style[1]) if style else "'none'"
         page = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
         page.filters |= {"kind": lambda part: type(part).__name__, "holds": _holds}
         page.keep_trailing_newline = True
-        return page.from_string(source).render(report=self, style_hash=f"sha256-{allowed}")
+        return page.from_string(source).render(report=self, style_hash=allowed)
 
     def save(self, file: str | Path | None = None) -> Path:
         """The page lies in the file, in its own place where none is named; its folder was made."""
-        chosen = self.home if file is None else Path(file)
-        if chosen.is_dir():
-            raise InputError(f"{chosen}: is a folder: name a file, such as {chosen / self.home.name}.")
-        chosen.parent.mkdir(parents=True, exist_ok=True)
-        chosen.write_text(self.html, encoding="utf-8")
-        return chosen
+        return save_page(self.html, self.home, file)
 
     def __repr__(self) -> str:
         """What it is about, and how to get it."""
@@ -120,8 +113,7 @@ class Report:
 
     def _repr_html_(self) -> str:
         """The page inside a notebook."""
-        inside, title = html.escape(self.html, quote=True), html.escape(self.title)
-        return f'<iframe title="{title}" srcdoc="{inside}" width="100%" height="820"></iframe>'
+        return in_notebook(self.html, self.title)
 
 
 def sentence(words: str) -> str:
