@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run test bench lint types check clean
+.PHONY: help run test slow bench lint types check clean
 
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -29,7 +29,10 @@ run: $(VENV)/installed ## install into .venv, run the baseline (SCENARIO=, SEED=
 	@echo "pictures: $$(ls -td $(or $(strip $(OUT)),out/$(SCENARIO)-$(SEED)-*)/figures | head -n 1)"
 
 test: $(VENV)/installed-dev ## install with the test tools and run the tests on all cores (T= picks tests)
-	@$(BIN)/pytest -n auto --maxprocesses 8 $(T)
+	@$(BIN)/pytest -n auto --maxprocesses 8 $(or $(T),-m "not slow")
+
+slow: $(VENV)/installed-dev ## the tests marked slow: killed processes, clusters, browsers where there is one
+	@$(BIN)/pytest -n auto --maxprocesses 8 -m slow
 
 bench: $(VENV)/installed-dev ## measure: every script of bench/, one after the other
 	@for script in bench/*.py; do echo "== $$script"; $(BIN)/python "$$script"; done
@@ -42,7 +45,7 @@ lint: $(VENV)/installed-dev ## style, format and the import contract
 types: $(VENV)/installed-dev ## mypy --strict on the three packages
 	@$(BIN)/mypy -p nobid.agents -p nobid.model -p nobid.runs
 
-check: lint types test ## lint, types and test
+check: lint types test slow ## lint, types and all tests
 
 clean: ## remove what make made here; results in out/ stay
 	rm -rf $(VENV) build nobid.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

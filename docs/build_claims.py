@@ -1,9 +1,9 @@
 """What says the model of the essay's sixteen claims, and by which rules? This script writes docs/claims.md.
 
-`python docs/build_claims.py` tries every claim in full (512 paths, all sweeps; hours on two cores; what lies in out/
-already is not run again), writes the results to docs/data/claims.json, a figure a claim to docs/img/ and the page from
-the results. `--paths N` tries them on fewer, `--render` writes page and figures from the stored results alone; a test
-fails when the page is stale, or when a rule was changed after the results.
+`python docs/build_claims.py` tries every claim with all sweeps (512 paths: hours on two cores; what lies in out/ is not
+run again), writes the results to docs/data/claims.json, a figure a claim to docs/img/ and the page from the results.
+`--paths N` tries them on so many, `--render` writes page and figures from the stored results alone; a test fails when
+the page is stale, or when a rule was changed after the results.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ verdict could not be trusted. Intervals are over paths: how far other luck would
 
 ```
 nobid claims --only 3,8 --workers 2     # 64 paths and the smaller sweeps: minutes
-nobid claims --full --workers 2         # what stands here: overnight
+{command}         # what stands here
 ```
 
 {count}, {paths} paths an arm, seed {seed}.
@@ -154,8 +154,11 @@ def page(found: Trials) -> str:
     """The whole document from the results."""
     paths = " and ".join(str(one) for one in sorted({one.paths for one in found.trials}))
     seeds = " and ".join(str(one) for one in sorted({one.seed for one in found.trials}))
+    command = f"nobid claims{' --full' if found.full else ''} --paths {paths} --workers 2"
     count = textwrap.fill(f"{len(found.trials)} claims: {counted(found.trials)}", 110)
-    head = HEAD.format(hash=found.rules[:12], count=count, paths=paths, seed=seeds, table=overview(found.trials))
+    head = HEAD.format(
+        hash=found.rules[:12], count=count, command=command, paths=paths, seed=seeds, table=overview(found.trials)
+    )
     known = declared()
     return head + "\n".join(line for one in found.trials for line in section(known[one.number], one))
 
@@ -169,7 +172,7 @@ def stored() -> Trials:
 def tried(paths: int | None, workers: int) -> None:
     """Every claim has been tried; the results lie in docs/data/."""
     folder = default_folder(SEED)
-    found = claims(paths=paths, full=paths is None, seed=SEED, workers=workers, out=folder)
+    found = claims(paths=paths, full=True, seed=SEED, workers=workers, out=folder)
     made = {name: made_by()[name] for name in ("version", "engine")}
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(json.dumps({**found.as_dict(), **made}, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
@@ -177,7 +180,7 @@ def tried(paths: int | None, workers: int) -> None:
 
 if __name__ == "__main__":
     asks = argparse.ArgumentParser(description=__doc__)
-    asks.add_argument("--paths", type=int, default=None, help="paths an arm, and the smaller sweeps (else in full)")
+    asks.add_argument("--paths", type=int, default=None, help="paths an arm (else 512)")
     asks.add_argument("--workers", type=int, default=2)
     asks.add_argument("--render", action="store_true", help="page and figures from the stored results, run nothing")
     asked = asks.parse_args()

@@ -60,9 +60,16 @@ def toy(tmp_path_factory: pytest.TempPathFactory) -> Run:
     return simulate("toy", paths=3, out=tmp_path_factory.mktemp("toy") / "run")
 
 
+def undrawn(name: str, draw: Any, shows: str) -> Picture:
+    """Stands for a picture: how they are drawn is tested with the charts."""
+    return Picture(name, b"drawn elsewhere", shows)
+
+
 @pytest.fixture(scope="module")
 def made(toy: Run) -> Report:
-    return toy.report()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(run_report, "picture", undrawn)
+        return toy.report()
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +79,9 @@ def compared(tmp_path_factory: pytest.TempPathFactory) -> Comparison:
 
 @pytest.fixture(scope="module")
 def about_policies(compared: Comparison) -> Report:
-    return compared.report()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(run_report, "picture", undrawn)
+        return compared.report()
 
 
 @pytest.fixture(params=["made", "about_policies"])

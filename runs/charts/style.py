@@ -179,8 +179,8 @@ def bars(
     shown = height > 0.0
     shown[0] |= not shown.any()  # for the legend
     base = np.broadcast_to(bottom, height.shape)[shown]
-    look = {"width": BAR_DAYS, "edgecolor": "#222222", "linewidth": 0.5, **look}
-    ax.bar(months[shown], height[shown], bottom=base, **look)
+    look = {"edgecolor": "#222222", "linewidth": 0.5, **look}
+    ax.bar(months[shown], height[shown], bottom=base, width=width, **look)
 
 
 def from_zero(ax: Axes) -> None:
