@@ -1,7 +1,7 @@
 """What says the model of the essay's sixteen claims, and by which rules? This script writes docs/claims.md.
 
 `python docs/build_claims.py` tries every claim with all sweeps (512 paths: hours on two cores; what lies in out/ is not
-run again), writes the results to docs/data/claims.json, a figure a claim to docs/img/ and the page from the results.
+run again), writes the results to docs/data/claims.json, a figure a claim to docs/img/, the page and the README's table.
 `--paths N` tries them on so many, `--render` writes page and figures from the stored results alone; a test fails when
 the page is stale, or when a rule was changed after the results.
 """
@@ -24,6 +24,8 @@ from nobid.runs.run_record import made_by
 
 DOCS = Path(__file__).resolve().parent
 PAGE, RESULTS, PICTURES = DOCS / "claims.md", DOCS / "data" / "claims.json", DOCS / "img"
+README = DOCS.parent / "README.md"
+FROM, TO = "<!-- docs/build_claims.py writes this table -->", "<!-- until here -->"
 SEED = 7
 HEAD = """# The essay on trial: sixteen claims
 
@@ -163,6 +165,26 @@ def page(found: Trials) -> str:
     return head + "\n".join(line for one in found.trials for line in section(known[one.number], one))
 
 
+def in_short(found: Trials) -> str:
+    """The README's table: a row a claim, the figure of the test that decides it first."""
+    rows = [
+        (str(one.number), one.title, decides(one), effect(one).partition(";")[0], f"**{one.verdict_words}**")
+        for one in found.trials
+    ]
+    return f"{FROM}\n{table(('', 'the essay says', 'what decides', 'effect (95 %)', 'verdict'), rows)}\n{TO}"
+
+
+def decides(one: Trial) -> str:
+    """What the claim's first test is about."""
+    return next(line.what for line in one.lines if line.role == "test")
+
+
+def within(text: str, found: Trials) -> str:
+    """The README with the table of these results."""
+    before, _, rest = text.partition(FROM)
+    return before + in_short(found) + rest.partition(TO)[2]
+
+
 def stored() -> Trials:
     """The results that were written last."""
     told_of = json.loads(RESULTS.read_text(encoding="utf-8"))
@@ -192,3 +214,4 @@ if __name__ == "__main__":
     for trial in results.trials:
         save(trial, PICTURES)
     PAGE.write_text(page(results), encoding="utf-8")
+    README.write_text(within(README.read_text(encoding="utf-8"), results), encoding="utf-8")

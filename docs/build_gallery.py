@@ -55,10 +55,31 @@ nobid replay {FOLDER} --path {CRISIS}
 ```
 """
 
+MAP_SHOWS = (
+    "On how many paths many fail together, over {}: darker is more, the line is where half of the paths have a "
+    "cluster, the circle is today's system by sourced terms."
+)
+ELSEWHERE = (  # name, picture, what it shows, the page it belongs to, what draws it
+    ("regime map: capital", "regime_capital", MAP_SHOWS.format("lender capital, buyers' budget and margin calls"),
+     "boundary.md", "python docs/build_boundary.py"),
+    ("regime map: tenor", "regime_tenor", MAP_SHOWS.format("what lenders believe about decay and the tenor of loans"),
+     "boundary.md", "python docs/build_boundary.py"),
+    ("regime map: racks", "regime_racks", MAP_SHOWS.format("free racks and buyers' budget"),
+     "boundary.md", "python docs/build_boundary.py"),
+    ("reverse stress test", "reverse_shocks", "Shocks that were tried among lines of equal plausibility, the nearest "
+     "that is enough, and what it does on paths that had no part in the search.",
+     "reverse.md", 'nobid reverse mispriced --target "lender_losses >= 0.25"'),
+    ("the boom", "spin_up", "Debt by kind as the model's own rules grow it from the sheets of 2022, beside what was "
+     "measured.", "spin-up.md", "python docs/build_spin_up.py"),
+    ("a claim on trial", "claim_15", "The effect of a claim's mechanism with its interval and the bound that was fixed "
+     "before, at sourced terms, in other worlds and in the null control, and where it turns.",
+     "claims.md", "nobid claims --only 15"),
+)  # fmt: skip
+
 
 def page() -> str:
     """The page: every chart with what it shows and the command that draws it."""
-    return "\n".join([HEAD, *(_entry(name) for name in CHARTS), REPLAY, *_of_comparison()])
+    return "\n".join([HEAD, *(_entry(name) for name in CHARTS), REPLAY, *_of_comparison(), *_elsewhere()])
 
 
 def _entry(name: str) -> str:
@@ -84,6 +105,12 @@ def _of_comparison() -> Iterator[str]:
             f"## {name}\n\n![{chart.shows}]({picture})\n\n{chart.shows} Of a comparison of policies, here that of "
             f"[policies.md](policies.md).\n\n```\nnobid plot COMPARISON {name}\n```\n"
         )
+
+
+def _elsewhere() -> Iterator[str]:
+    """Pictures of more than one run, each from the page that it belongs to."""
+    for name, picture, shows, page, command in ELSEWHERE:
+        yield (f"## {name}\n\n![{shows}](img/{picture}.png)\n\n{shows} From [{page}]({page}).\n\n```\n{command}\n```\n")
 
 
 @styled

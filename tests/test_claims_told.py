@@ -294,5 +294,7 @@ def test_the_page_is_what_the_stored_results_say_by_the_rules_of_now() -> None:
     assert results.rules == rules_hash(), "a rule was changed after the results: python docs/build_claims.py"
     assert [one.number for one in results.trials] == [*declared()]
     assert (DOCS / "claims.md").read_text(encoding="utf-8") == script.page(results)
+    readme = (DOCS.parent / "README.md").read_text(encoding="utf-8")
+    assert readme == script.within(readme, results)
     for one in results.trials:
         assert (DOCS / "img" / f"claim_{one.number:02d}.png").exists()

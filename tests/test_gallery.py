@@ -56,7 +56,7 @@ def test_the_crisis_of_the_gallery_is_the_worst_path_of_its_run() -> None:
 
 def test_the_commands_of_the_gallery_are_commands_of_nobid() -> None:
     verbs = {line.split()[1] for line in re.findall(r"^nobid .+$", TEXT, flags=re.MULTILINE)}
-    assert verbs == {"run", "plot", "replay"}
+    assert verbs == {"run", "plot", "replay", "reverse", "claims"}
     for verb in sorted(verbs):
         told = CliRunner().invoke(app, [verb, "--help"], env={"COLUMNS": "200"})
         assert told.exit_code == 0

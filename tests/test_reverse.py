@@ -310,3 +310,29 @@ def test_the_verb_prints_numbers_and_takes_another_folder_for_no_mistake(tmp_pat
     bad = CliRunner().invoke(app, ["reverse", "toy", "--target", "lenders > 1"])
     assert bad.exit_code == 2
     assert "write it as MEASURE >= NUMBER" in bad.stderr
+
+
+def test_the_figure_shows_every_shock_that_is_near_and_both_arms_on_held_out_paths(found: Reversal) -> None:
+    assert found.out is not None
+    assert (found.out / "figures" / "shocks.png").is_file()
+    left, right = found.plot().axes
+    *tried, star = left.collections
+    twice = 2.0 * max(found.distance, found.found.best.distance if found.found.best else 0.0)
+    near = [one for one in found.found.tried.values() if one.distance <= twice]
+    shown = [len(np.asarray(one.get_offsets())) for one in tried]
+    assert shown == [sum(not one.reaches for one in near), sum(one.reaches for one in near)]
+    assert found.shock is not None
+    told = [100.0 * found.shock.demand, 100.0 * found.shock.coin]
+    assert np.asarray(star.get_offsets()).ravel().tolist() == pytest.approx(told)
+    assert "demand" in left.get_xlabel()
+    assert "coin" in left.get_ylabel()
+    steps = {line.get_label(): line for line in right.lines}
+    arm = next(iter(found.held_out))
+    assert sorted(found.values(arm).tolist()) == list(steps["with the shock"].get_xdata())
+    assert found.target.number in right.lines[2].get_xdata()
+
+
+@pytest.mark.parametrize("target", ["lender_losses >= 9000bn", "lender_losses >= 0"])
+def test_the_figure_of_a_search_that_found_nothing_or_needed_nothing_says_so(target: str) -> None:
+    _, right = reverse("everything", target, factors="coin", **{**SMALL, "trials": 3}).plot().axes
+    assert [text.get_text() for text in right.texts] == ["no shock was told on held-out paths"]

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,9 @@ from nobid.runs.reversal.told import path_told
 from nobid.runs.run import Order
 from nobid.runs.summary import Summary
 from nobid.runs.summary_blocks import Block
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 Array = NDArray[np.float64]
 
@@ -60,19 +63,20 @@ class Reversal:
         """Its distance in standard deviations; NaN where no shock reaches the target."""
         return self.best.distance if self.best else np.nan
 
-    def _figures(self, name: str) -> Array:
+    def values(self, name: str) -> Array:
+        """What the target is about on every held-out path of this arm: a share of its base, or as it is measured."""
         return self.held_out[name].figures[self.target.measure].to_numpy(dtype=float) / self.base
 
     def reached(self, *, with_shock: bool = True) -> Estimate | None:
         """The share of held-out paths that reach the target, with the shock or without."""
         if not self.held_out:
             return None
-        return probability(self.target.reached(self._figures([*self.held_out][0 if with_shock else 1])))
+        return probability(self.target.reached(self.values([*self.held_out][0 if with_shock else 1])))
 
     @property
     def holds(self) -> bool:
         """True where the target is reached on the held-out paths as it was asked for."""
-        return bool(self.held_out) and self.target.margin(self._figures(next(iter(self.held_out))), self.by) >= 0.0
+        return bool(self.held_out) and self.target.margin(self.values(next(iter(self.held_out))), self.by) >= 0.0
 
     @cached_property
     def told(self) -> dict[str, tuple[int, tuple[str, ...]]]:
@@ -86,6 +90,12 @@ class Reversal:
         which, name = (reached, "median of those that reach the target") if len(reached) else (ranked, "median")
         names = {name: int(which.index[(len(which) - 1) // 2]), "worst": int(which.index[0])}
         return {name: (path, tuple(path_told(arm.run, path))) for name, path in names.items()}
+
+    def plot(self) -> Figure:
+        """The shocks that were tried among lines of equal distance, and the target on held-out paths."""
+        from nobid.runs.charts.reversal import shocks_tried
+
+        return shocks_tried(self)
 
     # ---- in words
 
@@ -134,7 +144,7 @@ class Reversal:
         yield Block(f"{with_.paths} held-out paths", ("reach the target", f"{unit}, mean"), tuple(shown))
 
     def _middle(self, place: int) -> str:
-        return mean_over_paths(self._figures([*self.held_out][place])).text(3)
+        return mean_over_paths(self.values([*self.held_out][place])).text(3)
 
     def _remarks(self) -> Iterator[str]:
         if self.shock is not None and self.distance > 0.0:

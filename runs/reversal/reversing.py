@@ -95,6 +95,9 @@ def _told(bench: Bench, found: Search, *, held_out: int, argv: Sequence[str]) ->
     if bench.directory is not None:
         record = {**told.as_dict(), **made_by(), "argv": list(argv)}
         bench.directory.write_text(REVERSE, json.dumps(record, indent=2, ensure_ascii=False) + "\n")
+        from nobid.runs.charts.style import saved
+
+        saved({"shocks": told.plot}, bench.directory.path / "figures")
     return told
 
 
