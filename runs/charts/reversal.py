@@ -65,10 +65,8 @@ def _plane(ax: Axes, found: Reversal) -> None:
         across, up = (_shown(name, points[which, place]) for place, name in enumerate(names))
         face = colour if marker == "s" else "none"
         ax.scatter(across, up, marker=marker, s=26, facecolor=face, edgecolor=colour, label=words, zorder=3)
-    for name, place, limit in zip(names, range(2), (ax.set_xlim, ax.set_ylim), strict=True):
-        shown = np.append(_shown(name, points[:, place]), 0.0)
-        room = PADDING * float(np.ptp(shown)) or 1.0
-        limit(float(shown.min()) - room, float(shown.max()) + room)
+    (left, right), (low, high) = (_ends(name, points[:, place]) for place, name in enumerate(names))
+    ax.set(xlim=(left, right), ylim=(low, high))
     _ellipses(ax, space.covariance[np.ix_(places, places)], names)
     if found.best is not None:
         across, up = (_shown(name, found.best.point[[place]]) for name, place in zip(names, places, strict=True))
@@ -76,6 +74,13 @@ def _plane(ax: Axes, found: Reversal) -> None:
         ax.scatter(across, up, marker="*", s=190, color="black", label=words, zorder=4)
     ax.set(title="Shocks tried", xlabel=", ".join(FACES[names[0]]), ylabel=", ".join(FACES[names[1]]))
     ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=1)
+
+
+def _ends(name: str, points: Array) -> tuple[float, float]:
+    """Of an axis on which these points and no shock lie."""
+    shown = np.append(_shown(name, points), 0.0)
+    room = PADDING * float(np.ptp(shown)) or 1.0
+    return float(shown.min()) - room, float(shown.max()) + room
 
 
 def _near(found: Reversal) -> list[Tried]:
