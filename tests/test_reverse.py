@@ -20,6 +20,7 @@ from nobid.runs.order import Asked, ordered
 from nobid.runs.reversal.nearest import Search, nearest, settles
 from nobid.runs.reversal.shocks import FACTORS, Space, frequency, label, own_moves, shocked, space_of
 from nobid.runs.reversal.targets import Target, base_of, target_of
+from tests.documents import DOCS, builder
 from tests.worlds import with_keys
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
@@ -336,3 +337,13 @@ def test_the_figure_shows_every_shock_that_is_near_and_both_arms_on_held_out_pat
 def test_the_figure_of_a_search_that_found_nothing_or_needed_nothing_says_so(target: str) -> None:
     _, right = reverse("everything", target, factors="coin", **{**SMALL, "trials": 3}).plot().axes
     assert [text.get_text() for text in right.texts] == ["no shock was told on held-out paths"]
+
+
+def test_the_page_is_of_the_search_that_its_script_runs() -> None:
+    script, text = builder("build_reverse"), (DOCS / "reverse.md").read_text(encoding="utf-8")
+    assert text.startswith(script.HEAD)
+    for name in script.SCENARIOS:
+        assert f"$ {script.command(name)}\n" in text
+        assert "the most plausible shock" in text.partition(f"## {name}\n")[2]
+    assert f"![{script.SHOWS}](img/{script.PICTURE.name})" in text
+    assert script.PICTURE.is_file()
