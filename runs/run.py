@@ -199,11 +199,9 @@ class Run:
     @property
     def figure_meta(self) -> FigureMeta:
         """What every figure says about the run in its footnote."""
-        from nobid.runs.charts.style import FigureMeta
+        from nobid.runs.charts.which import meta_of
 
-        one = self.scenario
-        launches = {row.name: row.launch for row in one.founding.generations}
-        return FigureMeta(one.name, one.title, self.seed, self.paths, one.assumed_share, launches)
+        return meta_of(self.scenario, self.seed, self.paths)
 
     def plot(
         self, name: str | None = None, *, path: int | None = None, month: str | None = None

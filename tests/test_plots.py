@@ -81,7 +81,8 @@ class Run:
     def __init__(self, paths: int = 1, months: int = 60, *, calm: bool = False) -> None:
         self.monthly = pd.concat([one_path(k, months, calm=calm) for k in range(paths)], ignore_index=True)
         self.by_month = spread_over(self.monthly)
-        self.figure_meta = FigureMeta("toy", "A hand-sized world", 7, tuple(range(paths)), 0.62, LAUNCHES)
+        numbers = tuple(range(paths))
+        self.figure_meta = FigureMeta("toy", "A hand-sized world", 7, numbers, 0.62, LAUNCHES, "grade A", "a lender's")
 
 
 def panels(figure: Figure) -> list[Axes]:
@@ -114,13 +115,13 @@ def figures(run: Run) -> dict[str, Figure]:
 
 
 @pytest.mark.parametrize("name", FIGURES)
-def test_the_foot_of_every_figure_names_scenario_seed_paths_and_assumed_share(
+def test_the_foot_of_every_figure_names_scenario_seed_paths_sources_and_assumptions(
     name: str, run: Run, figures: dict[str, Figure]
 ) -> None:
     foot = figures[name].get_supxlabel()
     count = len(run.figure_meta.paths)
     for told in ("toy", "seed 7 ·", "path 0" if count == 1 else f"{count} paths (0–{count - 1})",
-                 "share of debt on assumed terms 0.62"):  # fmt: skip
+                 "Sources: grade A", "share of debt on assumed terms 0.62, a lender's"):  # fmt: skip
         assert told in foot
 
 

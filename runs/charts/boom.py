@@ -15,13 +15,13 @@ from nobid.runs.charts.style import (
     DASH_DOT,
     DASHED,
     DOTTED,
-    FigureMeta,
     Stroke,
     footnote,
     month_axis,
     new_figure,
     styled,
 )
+from nobid.runs.charts.which import meta_of
 from nobid.runs.growth import Array, Grown
 from nobid.runs.growth_gap import BILLION, CLASS_WORDS, KIND_WORDS
 
@@ -58,7 +58,7 @@ def debt_by_kind(grown: Grown, measured: Mapping[str, float]) -> Figure:
         ax.legend(loc="upper left", fontsize=7)
     panels[0].set_ylabel("USD bn, logarithmic")
     world = grown.order.scenario
-    meta = FigureMeta(world.name, world.title, grown.order.seed, grown.order.paths, world.assumed_share)
+    meta = meta_of(world, grown.order.seed, grown.order.paths)
     footnote(figure, meta, "lines: medians over paths; band: 5 to 95 % of all debt; crosses: sourced")
     return figure
 

@@ -41,7 +41,11 @@ Drawn = TypeVar("Drawn")
 
 @dataclass(frozen=True)
 class FigureMeta:
-    """What a figure says about the run it shows. assumed_share: of debt, in [0, 1]; launches: generation to YYYY-MM."""
+    """What a figure says about the run it shows.
+
+    assumed_share: of debt, in [0, 1]; launches: generation to YYYY-MM; sources, assumed: in the words of
+    `nobid.runs.provenance`.
+    """
 
     scenario: str
     title: str
@@ -49,6 +53,8 @@ class FigureMeta:
     paths: tuple[int, ...]
     assumed_share: float
     launches: dict[str, str] = field(default_factory=dict)
+    sources: str = "not known"
+    assumed: str = ""
 
 
 def styled(draw: Callable[Asked, Drawn]) -> Callable[Asked, Drawn]:
@@ -87,7 +93,7 @@ def saved(figures: Mapping[str, Callable[[], Figure]], folder: Path, formats: Se
 
 
 def footnote(figure: Figure, meta: FigureMeta, *remarks: str) -> None:
-    """The figure's foot names scenario, seed, paths, how to read it, and the share of debt on assumed terms."""
+    """The figure's foot names scenario, seed, paths, how to read it, which sources stand behind it, what is assumed."""
     paths = sorted(set(meta.paths))
     if len(paths) == 1:
         which = f"path {paths[0]}"
@@ -100,7 +106,8 @@ def footnote(figure: Figure, meta: FigureMeta, *remarks: str) -> None:
     lines = [
         f"Scenario {meta.scenario}{told} · seed {meta.seed} · {which}",
         " · ".join(remark for remark in remarks if remark),
-        f"Assumption: share of debt on assumed terms {share}",
+        f"Sources: {meta.sources}",
+        f"Assumptions: share of debt on assumed terms {share}{meta.assumed and ', '}{meta.assumed}",
     ]
     width = int(figure.get_figwidth() * CHARACTERS_PER_INCH)
     text = "\n".join(textwrap.fill(line, width) for line in lines if line)

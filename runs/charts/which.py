@@ -1,4 +1,4 @@
-"""Which path and which month does a picture show where none is named: the worst ones?"""
+"""Which path and month does a picture show where none is named, and what does it say of its run and sources?"""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ from nobid.runs.causation import paths_in_words
 from nobid.runs.charts.by_month import Array
 from nobid.runs.charts.style import FigureMeta
 from nobid.runs.errors import InputError
+from nobid.runs.provenance import assumed, sources
 
 if TYPE_CHECKING:
     from nobid.runs.run import Run
+    from nobid.runs.scenarios import Scenario
 
 
 def shown_path(run: Run, path: int | None) -> int:
@@ -53,6 +55,21 @@ def worst_month(months: Sequence[str], debt_defaulted: Array) -> str | None:
 def worst_remark(run: Run, path: int | None) -> str:
     """That the path was chosen as the worst one; "" where it was named, or is the only one."""
     return "the path with most debt defaulted" if path is None and run.by_month.many else ""
+
+
+def meta_of(world: Scenario, seed: int, paths: Sequence[int]) -> FigureMeta:
+    """What the footnote says of a picture of these paths of the world."""
+    founding = world.founding
+    return FigureMeta(
+        world.name,
+        world.title,
+        seed,
+        tuple(paths),
+        world.assumed_share,
+        launches={row.name: row.launch for row in founding.generations},
+        sources=sources(founding),
+        assumed=assumed(founding),
+    )
 
 
 def meta_of_path(run: Run, path: int) -> FigureMeta:

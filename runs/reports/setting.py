@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from nobid.runs.explain_text import percent
 from nobid.runs.parameter_table import flatten, parameter_lines, unit_of
 from nobid.runs.policies import paragraph
+from nobid.runs.provenance import GRADES, debt_by_grade
 from nobid.runs.reports.document import Command, Part, Section
 from nobid.runs.scenarios import Scenario
 from nobid.runs.summary_blocks import Block
@@ -17,13 +18,6 @@ if TYPE_CHECKING:
     from nobid.model.founding import Row
     from nobid.model.policies import Policy
 
-GRADES: Final = {
-    "A": "A: filing or issuer",
-    "B": "B: press",
-    "C": "C: weak",
-    "derived": "arithmetic on sourced figures",
-    "assumption": "no source",
-}
 SHEETS: Final = {
     "borrowers": "borrowers",
     "facilities": "loans and notes",
@@ -73,15 +67,9 @@ def _sheets(world: Scenario) -> Iterator[Part]:
         f"Debt by the grade of its source, the worst of what a row cites. {percent(world.assumed_share)} of the debt "
         "stands on facilities of which at least one term is published nowhere."
     )
-    debt: dict[str, float] = dict.fromkeys(GRADES, 0.0)
-    for row in world.founding.facilities:
-        debt[row.grade] += row.drawn
-    whole = sum(debt.values()) or 1.0
-    rows = tuple(
-        (words, f"{debt[grade] / BILLION:,.1f}", percent(debt[grade] / whole))
-        for grade, words in GRADES.items()
-        if debt[grade]
-    )
+    debt = debt_by_grade(world.founding)
+    whole = sum(debt.values())
+    rows = tuple((GRADES[grade], f"{drawn / BILLION:,.1f}", percent(drawn / whole)) for grade, drawn in debt.items())
     yield Block("grade of the source", ("debt, USD bn", "share"), rows)
     yield "What no source gives, by table (columns, and in how many of its rows):"
     yield Block(
