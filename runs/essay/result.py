@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 Role = Literal["test", "null", "world", "beside"]
 SURE: Final = "supported"
+FAILED: Final = " (null control failed)"
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,12 @@ class Trial:
         words: str = self.verdict
         if self.verdict == "inconclusive" and self.more_paths is not None:
             words = f"inconclusive: about {self.more_paths:,} more paths"
-        return f"{words} (null control failed)" if self.null == SURE else words
+        return words + self.null_failed
+
+    @property
+    def null_failed(self) -> str:
+        """What is said behind a verdict whose null control came out supported too; "" elsewhere."""
+        return FAILED if self.null == SURE else ""
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values."""
@@ -167,7 +173,8 @@ class Trials:
 
 
 def counted(trials: Sequence[Trial]) -> str:
-    """How many claims came out how, in words."""
-    verdicts = [one.verdict for one in trials]
-    kinds = dict.fromkeys(("supported", "not supported", "inconclusive", "assumed"))
+    """How many claims came out how, in words; those whose null control failed apart."""
+    verdicts = [f"{one.verdict}{one.null_failed}" for one in trials]
+    words = ("supported", "not supported", "inconclusive", "assumed")
+    kinds = [f"{word}{end}" for word in words for end in ("", FAILED)]
     return ", ".join(f"{verdicts.count(kind)} {kind}" for kind in kinds if kind in verdicts)
