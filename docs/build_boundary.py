@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from nobid.model.system import ComputeCreditModel
 from nobid.runs import scenario, sweep
 from nobid.runs.charts.regime_map import Axis, Panel, regime_map
-from nobid.runs.charts.style import FigureMeta
+from nobid.runs.charts.which import meta_of
 from nobid.runs.estimate import luck
 from nobid.runs.sweep_edge import edges
 from nobid.runs.sweep_result import Sweep
@@ -103,7 +103,7 @@ def over(key: str, values: Sequence[float]) -> str:
 # ---- maps
 
 
-def mapped(one: Map, paths: int) -> dict[str, Any]:
+def mapped(one: Map, paths: int) -> list[dict[str, Any]]:
     """The panels of a map as plain numbers."""
     panels = []
     for number, (title, (name, given, today)) in enumerate(one.worlds.items()):
@@ -114,18 +114,17 @@ def mapped(one: Map, paths: int) -> dict[str, Any]:
         columns = len(one.across[2])
         tips = [[divmod(step.first, columns), divmod(step.second, columns)] for step in found.steps if step.tips]
         panels.append({"title": title, "today": today, "tips": tips, **grids})
-    meta = asdict(found.arms[0].run.figure_meta)
-    return {"panels": panels, "meta": {**meta, "scenario": "baseline", "title": "", "paths": list(meta["paths"])}}
+    return panels
 
 
-def drawn(one: Map, numbers: Mapping[str, Any]) -> None:
+def drawn(one: Map, found: Sequence[Mapping[str, Any]], paths: int) -> None:
     """The map lies in docs/img/."""
     panels = [
         Panel(panel["title"], *(np.array(panel[end]) for end in ("value", "low", "high")),
               tips=tuple((tuple(a), tuple(b)) for a, b in panel["tips"]), today=panel["today"])
-        for panel in numbers["panels"]
+        for panel in found
     ]  # fmt: skip
-    meta = FigureMeta(**{**numbers["meta"], "paths": tuple(numbers["meta"]["paths"])})
+    meta = replace(meta_of(scenario("baseline"), SEED, range(paths)), title="")  # the panels' worlds have their own
     down, across = (Axis(label, values, today) for _, label, values, today in (one.down, one.across))
     regime_map(one.title, panels, down=down, across=across, meta=meta).savefig(
         PICTURES / f"regime_{one.key}.png", dpi=110
@@ -217,10 +216,10 @@ has no source: how much of the distance is what nobody knows.
 """
 
 
-def map_told(one: Map, numbers: Mapping[str, Any]) -> Iterator[str]:
+def map_told(one: Map, found: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """What each panel says at the sourced point and at its ends."""
     rows, columns = one.down[2], one.across[2]
-    for panel in numbers["panels"]:
+    for panel in found:
         chance = np.array(panel["value"])
         at = nearest(rows, one.down[3]), nearest(columns, one.across[3])
         least, most = 100.0 * np.nanmin(chance), 100.0 * np.nanmax(chance)
@@ -306,7 +305,7 @@ def main() -> None:
         DATA.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
     numbers = json.loads(DATA.read_text("utf-8"))
     for one in MAPS:
-        drawn(one, numbers["maps"][one.key])
+        drawn(one, numbers["maps"][one.key], numbers["paths"])
     PAGE.write_text(page(numbers), "utf-8")
 
 

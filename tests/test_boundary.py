@@ -96,7 +96,7 @@ def stored(builder: ModuleType) -> dict[str, Any]:
              "high": grid.tolist()}
             for name, (_, _, today) in one.worlds.items()
         ]  # fmt: skip
-        maps[one.key] = {"panels": panels, "meta": {}}
+        maps[one.key] = panels
     capital = {"1": 40.0, "0.5": 20.0, "0.25": 10.0, "0.1": 4.0, "0.05": 2.0}
     ways = dict.fromkeys(builder.WORLDS, way)
     return {"paths": 9, "units": {"capital": capital, "budget": 250.0}, "maps": maps,
