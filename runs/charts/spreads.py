@@ -47,7 +47,7 @@ def spreads(table: pd.DataFrame, meta: FigureMeta, paths: int) -> Figure:
     `table`: of `LoanRisk.table`, the group's name in `group`.
     """
     shown = table[(table["drawn"] > 0.0) | table["fair_spread"].notna()]
-    figure = new_figure("What loans lose against what they charge", 10, 2.2 + ROW * max(len(shown), 2))
+    figure = new_figure("What loans lose against what they charge", 10, 2.6 + ROW * max(len(shown), 2))
     ax = figure.subplots()
     ax.set_xlabel("basis points a year (linear around nought, then log)")
     ax.set_ylabel("kind of loan (number, drawn at the start)")
