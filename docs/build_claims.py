@@ -36,8 +36,10 @@ before any result was looked at (`runs/essay/claims/`, hash `{hash}`).
 
 **How a verdict comes about.** *Supported*: the whole 95 % interval lies beyond the bound on the claimed side. *Not
 supported*: none of it does. *Inconclusive*: the bound lies inside the interval; about how many more paths would settle
-it is told. Where a claim has several tests, each must be supported. *Assumed*: what comes out was put in. Verdicts are
-those at sourced terms; other worlds (`mispriced`: the essay's own terms and beliefs) stand beside and replace nothing.
+it is told. Where a claim has several tests, each must be supported. *Assumed*: what comes out was put in. A verdict is
+that of the world named beside it: sourced terms (`baseline`, and `ten-thousand-h100`, which is `baseline` with a
+seller), the model's own boom (`grown`), and for claim 12, which needs a systemic sale, the essay's terms and beliefs
+(`mispriced`). Other worlds stand beside in each section and replace nothing.
 The **null control** is the same rule on arms from which the mechanism was taken: where it came out *supported*, the
 verdict could not be trusted. Intervals are over paths: how far other luck would move a figure, not other assumptions.
 
@@ -68,12 +70,13 @@ def overview(trials: Sequence[Trial]) -> str:
             one.title,
             effect(one),
             f"**{one.verdict_words}**",
+            f"`{one.scenario}`",
             turns(one),
             one.null or "–",
         )
         for one in trials
     ]
-    return table(("", "claim", "effect (95 %)", "verdict", "where it turns", "null control"), rows)
+    return table(("", "claim", "effect (95 %)", "verdict", "world", "where it turns", "null control"), rows)
 
 
 def link(one: Trial) -> str:
@@ -168,10 +171,17 @@ def page(found: Trials) -> str:
 def in_short(found: Trials) -> str:
     """The README's table: a row a claim, the figure of the test that decides it first."""
     rows = [
-        (str(one.number), one.title, decides(one), effect(one).partition(";")[0], f"**{one.verdict_words}**")
+        (
+            str(one.number),
+            one.title,
+            decides(one),
+            effect(one).partition(";")[0],
+            f"**{one.verdict_words}**",
+            f"`{one.scenario}`",
+        )
         for one in found.trials
     ]
-    return f"{FROM}\n{table(('', 'the essay says', 'what decides', 'effect (95 %)', 'verdict'), rows)}\n{TO}"
+    return f"{FROM}\n{table(('', 'the essay says', 'what decides', 'effect (95 %)', 'verdict', 'world'), rows)}\n{TO}"
 
 
 def decides(one: Trial) -> str:

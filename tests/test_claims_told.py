@@ -171,7 +171,7 @@ def test_a_claim_whose_outcome_is_an_input_is_assumed_and_never_supported() -> N
 def test_the_table_has_effect_verdict_turning_point_null_control_and_other_worlds() -> None:
     text = str(Trials((tried(),), "abcdef0"))
     head, row = (one for one in text.splitlines() if one.startswith(("claim  ", "7 Miners")))
-    for column in ("effect (95 %)", "verdict", "where it turns", "null control", "elsewhere"):
+    for column in ("effect (95 %)", "verdict", "world", "where it turns", "null control", "elsewhere"):
         assert column in head
     for words in ("1.50 (1.00 to 2.00) miners", "supported", "issues: turns at about 0.020", "not supported",
                   "mispriced: supported"):  # fmt: skip

@@ -33,12 +33,20 @@ def headline(found: Trials) -> str:
 
 
 def table(found: Trials) -> Block:
-    """A row a claim: effect with its interval, verdict, where it turns, what the null control says."""
+    """A row a claim: effect with its interval, verdict, in which world, where it turns, what the null control says."""
     rows = tuple(
-        (f"{one.number} {one.title}", effect(one), one.verdict_words, turns(one), one.null or NOTHING, elsewhere(one))
+        (
+            f"{one.number} {one.title}",
+            effect(one),
+            one.verdict_words,
+            one.scenario,
+            turns(one),
+            one.null or NOTHING,
+            elsewhere(one),
+        )
         for one in found.trials
     )
-    return Block("claim", ("effect (95 %)", "verdict", "where it turns", "null control", "elsewhere"), rows)
+    return Block("claim", ("effect (95 %)", "verdict", "world", "where it turns", "null control", "elsewhere"), rows)
 
 
 def effect(one: Trial) -> str:
@@ -111,4 +119,4 @@ def remarks(found: Trials) -> Iterator[str]:
     fewest = min((one.paths for one in found.trials), default=FIRM_FROM)
     if fewest < FIRM_FROM:
         yield f"with fewer than {FIRM_FROM} paths intervals are rough: --full, or --paths {FIRM_FROM} and more."
-    yield "Verdicts are those at sourced terms; other worlds stand beside and replace nothing. Rules: docs/claims.md."
+    yield "A verdict is that of the world named beside it; other worlds replace nothing. Rules: docs/claims.md."
