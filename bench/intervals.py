@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +25,7 @@ from scipy.stats import norm
 REPOSITORY = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(REPOSITORY))
 
-from nobid.runs.estimate import Estimate, luck  # noqa: E402
+from nobid.runs.estimate import Estimate, bca, luck  # noqa: E402
 from nobid.runs.paired import (  # noqa: E402
     mean_difference,
     probability,
@@ -155,6 +156,32 @@ def newcombe(arm: Array, base: Array) -> Ends:
     return p1 - p2 - reach(p1 - low1, high2 - p2), p1 - p2 + reach(high1 - p1, p2 - low2)
 
 
+def bend_of_medians(paths: int, *, smooth: bool) -> Case:
+    """By how much the median falls more for a whole step than for two halves, three arms in two humps (claim 11)."""
+
+    def arms(rng: np.random.Generator, paths: int) -> Array:
+        none = np.where(rng.random(paths) < 0.5, rng.normal(0.6, 0.25, paths), rng.normal(1.9, 0.4, paths))
+        half = none - 0.04 + rng.normal(0.0, 0.03, paths)
+        return np.stack([none, half, half - 0.04 + rng.normal(0.0, 0.03, paths)])
+
+    def bend(arms: Array) -> Any:
+        none, half, whole = np.median(arms, axis=-1)
+        return 2.0 * half - none - whole
+
+    truth = float(bend(arms(np.random.default_rng(1), MANY)))
+
+    def draw(rng: np.random.Generator, number: int) -> Held:
+        drawn, everyone = arms(rng, paths), np.arange(paths, dtype=float)
+
+        def of_these(places: Array, axis: int = -1) -> Any:
+            return bend(drawn[:, places.astype(np.intp)])
+
+        return held(bca(of_these, bend(drawn), everyone, seed=luck(number, "bench"), smooth=smooth), truth)
+
+    method = "BCa" if smooth else "percentiles"
+    return Case(f"bend of medians: {method}", "two humps, three arms", paths, draw)
+
+
 def upper_quartile(values: Array, axis: int = -1) -> Array:
     return np.asarray(np.quantile(values, 0.75, axis=axis))
 
@@ -248,6 +275,8 @@ def cases() -> Iterator[Case]:
     for paths, cells in ((100, (0.5, 0.04, 0.0)), (512, (0.2, 0.02, 0.002)), (512, (0.01, 0.005, 0.0))):
         yield two_shares(paths, cells)
     yield by_bootstrap(512, tail=False)
+    for smooth in (True, False):
+        yield from (bend_of_medians(paths, smooth=smooth) for paths in (64, 512))
     yield from (by_bootstrap(paths, tail=True) for paths in (500, 1_000, 4_000))
     for paths in (100, 512):
         yield from (arms_at_once(paths, 7, skewed=skewed) for skewed in (False, True))

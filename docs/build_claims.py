@@ -17,7 +17,7 @@ from pathlib import Path
 from nobid.runs.essay.declaration import Claim, Criterion, World, declared, rules_hash
 from nobid.runs.essay.figures import save
 from nobid.runs.essay.result import Line, Swept, Trial, Trials, counted, trial_of
-from nobid.runs.essay.text import effect, told, turns
+from nobid.runs.essay.text import effect, first_effect, told, turns
 from nobid.runs.essay.trial import claims, default_folder
 from nobid.runs.estimate import significant
 from nobid.runs.run_record import made_by
@@ -42,6 +42,8 @@ seller), the model's own boom (`grown`), and for claim 12, which needs a systemi
 (`mispriced`). Other worlds stand beside in each section and replace nothing.
 The **null control** is the same rule on arms from which the mechanism was taken: where it came out *supported*, the
 verdict could not be trusted. Intervals are over paths: how far other luck would move a figure, not other assumptions.
+Those of medians are percentiles of the bootstrap: with the BCa intervals of the first full run, which turned out to
+hold the truth in 70 to 80 of 100 samples only, claim 11 had been *supported*.
 
 ```
 nobid claims --only 3,8 --workers 2     # 64 paths and the smaller sweeps: minutes
@@ -174,19 +176,14 @@ def in_short(found: Trials) -> str:
         (
             str(one.number),
             one.title,
-            decides(one),
-            effect(one).partition(";")[0],
+            one.tests[0].what,
+            first_effect(one),
             f"**{one.verdict_words}**",
             f"`{one.scenario}`",
         )
         for one in found.trials
     ]
     return f"{FROM}\n{table(('', 'the essay says', 'what decides', 'effect (95 %)', 'verdict', 'world'), rows)}\n{TO}"
-
-
-def decides(one: Trial) -> str:
-    """What the claim's first test is about."""
-    return next(line.what for line in one.lines if line.role == "test")
 
 
 def within(text: str, found: Trials) -> str:

@@ -37,7 +37,7 @@ WORDS: Final = {
     "few": "too few paths: no interval",
     "pairs": "paired t interval",
     "max-t": "simultaneous over all arms and measures (bootstrap of the largest t)",
-    "percentile": "bootstrap over paths (percentiles), more than 2,000 paths",
+    "percentile": "bootstrap over paths (percentiles): a quantile, or more than 2,000 paths",
     "wilson": "score interval after Wilson (1927)",
     "tango": "paired score interval after Tango (1998)",
     "fieller": "ratio of paired means after Fieller (1954)",
@@ -161,16 +161,22 @@ def _t(value: float, beyond: Array, scale: float) -> Estimate:
 
 
 def bca(
-    statistic: Callable[..., Any], value: float, *samples: Array, seed: int | np.random.SeedSequence = SEED
+    statistic: Callable[..., Any],
+    value: float,
+    *samples: Array,
+    seed: int | np.random.SeedSequence = SEED,
+    smooth: bool = True,
 ) -> Estimate:
     """The BCa interval of `statistic(*samples, axis=)`, paths drawn together; percentiles where BCa has no ends.
 
     Above 2,000 paths percentiles at once: a BCa interval leaves out every path in turn, which costs the square of them.
+    So too for quantiles (`smooth` false): leaving out one path says nothing of how a quantile scatters (Efron 1979);
+    BCa intervals of medians of paths in humps held the truth in 70 to 80 of 100 samples (`bench/intervals.py`).
     """
     from scipy.stats import bootstrap
 
     paths = len(samples[0])
-    method: Literal["BCa", "percentile"] = "BCa" if paths <= BOOTSTRAP_UP_TO else "percentile"
+    method: Literal["BCa", "percentile"] = "BCa" if smooth and paths <= BOOTSTRAP_UP_TO else "percentile"
     with warnings.catch_warnings(), np.errstate(divide="ignore", invalid="ignore"):
         warnings.simplefilter("ignore")  # a degenerate sample has no BCa interval: told by the ends below
         batch = max(1, CELLS // paths)

@@ -227,6 +227,20 @@ def test_a_second_difference_says_by_how_much_the_whole_step_costs_more_than_twi
     )
 
 
+def test_the_interval_of_a_median_holds_the_truth_though_its_paths_stand_in_two_humps() -> None:
+    one = criterion(rule="second difference", arms=["none", "half", "whole"])
+    held, ways = 0, set()
+    for number in range(60):
+        rng = np.random.default_rng(number)
+        none = np.where(rng.random(64) < 0.5, rng.normal(0.6, 0.25, 64), rng.normal(1.9, 0.4, 64))
+        half = none - 0.04 + rng.normal(0.0, 0.03, 64)
+        found = estimated(one, "median", [rows(none), rows(half), rows(half - 0.04)], seed=number)
+        held += found.low <= 0.0 <= found.high  # a line: the whole costs what two halves cost
+        ways.add(found.method)
+    assert held >= 0.93 * 60  # BCa intervals: 45
+    assert ways == {"percentile"}
+
+
 def test_the_but_for_share_is_one_less_the_defaults_without_over_those_with() -> None:
     with_, without = rows([4.0, 2.0, 2.0, 0.0] * 16), rows([1.0, 1.0, 0.0, 0.0] * 16)
     one = criterion(rule="but-for", bound=0.25)

@@ -168,14 +168,15 @@ def test_a_claim_whose_outcome_is_an_input_is_assumed_and_never_supported() -> N
 # ---- telling
 
 
-def test_the_table_has_effect_verdict_turning_point_null_control_and_other_worlds() -> None:
+def test_a_row_has_effect_verdict_world_and_null_control_and_under_it_stand_turning_point_and_other_worlds() -> None:
     text = str(Trials((tried(),), "abcdef0"))
     head, row = (one for one in text.splitlines() if one.startswith(("claim  ", "7 Miners")))
-    for column in ("effect (95 %)", "verdict", "world", "where it turns", "null control", "elsewhere"):
+    for column in ("effect (95 %)", "verdict", "world", "null control"):
         assert column in head
-    for words in ("1.50 (1.00 to 2.00) miners", "supported", "issues: turns at about 0.020", "not supported",
-                  "mispriced: supported"):  # fmt: skip
+    for words in ("1.50 (1.00 to 2.00) miners", "supported", "baseline", "not supported"):
         assert words in row
+    assert "claim 7, where it turns: issues: turns at about 0.020." in text
+    assert "claim 7 elsewhere: mispriced: supported." in text
     assert "128 paths an arm · seed 7 · rules abcdef" in text
     assert "1 supported." in text
     assert "null control: miners defaulted" in text  # few claims: every figure is told

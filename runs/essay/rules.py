@@ -105,7 +105,7 @@ def brought(with_: Array, without: Array) -> Estimate:
 
 
 def _drawn(weights: Sequence[float], statistic: str, kept: Sequence[Array], seed: Seed | int) -> Estimate:
-    """The weighted sum of the arms' statistics with its BCa interval (Efron 1987), paths drawn together."""
+    """The weighted sum of the arms' statistics with its bootstrap interval, paths drawn together."""
     paths = kept[0].shape[1]
 
     def contrast(drawn: Any, axis: int = -1) -> Any:
@@ -118,7 +118,7 @@ def _drawn(weights: Sequence[float], statistic: str, kept: Sequence[Array], seed
         return Estimate(value, np.nan, np.nan, paths, "one")
     if all(np.ptp(one, axis=1).max() <= 0.0 for one in kept) or _all_alike(weights, kept):
         return Estimate(value, value, value, paths, "same")
-    return bca(contrast, value, everyone, seed=seed)
+    return bca(contrast, value, everyone, seed=seed, smooth=statistic in SUMS)
 
 
 def _all_alike(weights: Sequence[float], kept: Sequence[Array]) -> bool:

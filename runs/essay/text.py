@@ -33,25 +33,22 @@ def headline(found: Trials) -> str:
 
 
 def table(found: Trials) -> Block:
-    """A row a claim: effect with its interval, verdict, in which world, where it turns, what the null control says."""
+    """A row a claim: what decides it first with its interval, verdict, in which world, what the null control says."""
     rows = tuple(
-        (
-            f"{one.number} {one.title}",
-            effect(one),
-            one.verdict_words,
-            one.scenario,
-            turns(one),
-            one.null or NOTHING,
-            elsewhere(one),
-        )
+        (f"{one.number} {one.title}", first_effect(one), one.verdict_words, one.scenario, one.null or NOTHING)
         for one in found.trials
     )
-    return Block("claim", ("effect (95 %)", "verdict", "world", "where it turns", "null control", "elsewhere"), rows)
+    return Block("claim", ("effect (95 %)", "verdict", "world", "null control"), rows)
 
 
 def effect(one: Trial) -> str:
     """The figures that decide, each with its interval."""
     return "; ".join(told(line) for line in one.tests)
+
+
+def first_effect(one: Trial) -> str:
+    """The figure that decides first, with its interval."""
+    return told(one.tests[0]).partition(";")[0]
 
 
 def told(line: Line) -> str:
@@ -112,6 +109,10 @@ def remarks(found: Trials) -> Iterator[str]:
     for one in found.trials:
         if one.verdict in ("not supported", "inconclusive"):
             yield f"claim {one.number} would hold if: {one.holds_if}."
+        if any(each.turns for each in one.sweeps):
+            yield f"claim {one.number}, where it turns: {turns(one)}."
+        if one.worlds:
+            yield f"claim {one.number} elsewhere: {elsewhere(one)}."
         if one.null == "supported":
             yield f"claim {one.number}: its null control is supported: its verdict cannot be trusted ({one.why_null})."
         if one.failed:
