@@ -100,7 +100,8 @@ def test_a_cluster_leaves_the_bytes_of_one_process_even_where_a_worker_is_killed
     assert finished(tmp_path / "r") < 30
     cluster.workers[0].kill()
     cluster.workers[0].wait()
-    assert ended(process) == ""
+    said = ended(process).splitlines()
+    assert [line for line in said if "rescheduling" not in line] == []  # Dask's word where a finished block was lost
     assert hashes(tmp_path / "r") == hashes(whole)
     assert record(tmp_path / "r")["cluster"] == cluster.address
     assert "mixed" not in record(tmp_path / "r")
