@@ -25,7 +25,7 @@ from scipy.stats import norm
 REPOSITORY = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(REPOSITORY))
 
-from nobid.runs.estimate import Estimate, bca, luck  # noqa: E402
+from nobid.runs.estimate import Estimate, bootstrap_interval, luck  # noqa: E402
 from nobid.runs.paired import (  # noqa: E402
     mean_difference,
     probability,
@@ -176,7 +176,9 @@ def bend_of_medians(paths: int, *, smooth: bool) -> Case:
         def of_these(places: Array, axis: int = -1) -> Any:
             return bend(drawn[:, places.astype(np.intp)])
 
-        return held(bca(of_these, bend(drawn), everyone, seed=luck(number, "bench"), smooth=smooth), truth)
+        return held(
+            bootstrap_interval(of_these, bend(drawn), everyone, seed=luck(number, "bench"), smooth=smooth), truth
+        )
 
     method = "BCa" if smooth else "percentiles"
     return Case(f"bend of medians: {method}", "two humps, three arms", paths, draw)

@@ -242,7 +242,7 @@ def distance_table(numbers: Mapping[str, Any]) -> str:
     for world, ways in numbers["distances"]["ways"].items():
         for way in WAYS:
             told = ways[way.key]
-            rows.append((world, way.words, edge_words(way, told, numbers), judged(way, told, numbers)))
+            rows.append((world, way.words, edge_words(way, told), judged(way, told, numbers)))
     return table(("world", "way", "the edge", "that is"), rows)
 
 
@@ -253,12 +253,12 @@ def assumption_table(numbers: Mapping[str, Any]) -> str:
     rows = []
     for name in names:
         cells = [found.get(way.key, {}).get(name) for way in WAYS]
-        rows.append((f"`{name}`", *("–" if told is None else edge_words(way, told, numbers)
+        rows.append((f"`{name}`", *("–" if told is None else edge_words(way, told)
                                     for way, told in zip(WAYS, cells, strict=True))))  # fmt: skip
     return table(("assumption", *(f"{way.words}: `{way.key}`" for way in WAYS)), rows)
 
 
-def edge_words(way: Way, told: Mapping[str, Any], _: Mapping[str, Any]) -> str:
+def edge_words(way: Way, told: Mapping[str, Any]) -> str:
     """The edge with its interval, or that there is none within reach."""
     if told["edge"] is None:
         return f"not within reach: {100.0 * told['chance'][-1]:.0f} % at {way.values[-1]:g}"

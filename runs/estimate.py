@@ -144,7 +144,7 @@ def ratio_over_paths(top: Array, bottom: Array, *, least: float = -np.inf) -> Es
     if method != "bca":
         found = _t(value, beyond, float(bottom.mean()))
         return replace(found, low=max(found.low, least), method=method)
-    return bca(_ratio, value, top, bottom)
+    return bootstrap_interval(_ratio, value, top, bottom)
 
 
 def _ratio(top: Array, bottom: Array, axis: int = -1) -> Any:
@@ -160,7 +160,7 @@ def _t(value: float, beyond: Array, scale: float) -> Estimate:
     return Estimate(value, value - half, value + half, paths, "t")
 
 
-def bca(
+def bootstrap_interval(
     statistic: Callable[..., Any],
     value: float,
     *samples: Array,

@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from nobid.runs.estimate import BOOTSTRAP_UP_TO, LEVEL, Estimate, bca, significant
+from nobid.runs.estimate import BOOTSTRAP_UP_TO, LEVEL, Estimate, bootstrap_interval, significant
 from nobid.runs.paired_shares import tango
 from nobid.runs.ratios import wilson
 from nobid.runs.tail import PATHS_FOR_TAIL, by_influence, expected_shortfall, tail_moves
@@ -103,7 +103,7 @@ def _without_interval(differences: Array, moved: int) -> tuple[str, str] | None:
 def statistic_difference(arm: Array, base: Array, statistic: Callable[..., Any], *, seed: Seed | int) -> Difference:
     """statistic(arm) - statistic(base), with the BCa interval (Efron 1987) over pairs; `statistic` takes `axis=`.
 
-    The paths drawn follow from the seed and the number of pairs alone. Above 2,000 pairs percentiles (`bca`).
+    The paths drawn follow from the seed and the number of pairs alone. Above 2,000 pairs percentiles.
     """
     first, second, missing = pairs(arm, base)
     moved = int(np.count_nonzero(first - second))
@@ -116,7 +116,7 @@ def statistic_difference(arm: Array, base: Array, statistic: Callable[..., Any],
     def differs(one: Array, other: Array, axis: int = -1) -> Any:
         return statistic(one, axis=axis) - statistic(other, axis=axis)
 
-    found = bca(differs, float(differs(first, second)), first, second, seed=seed)
+    found = bootstrap_interval(differs, float(differs(first, second)), first, second, seed=seed)
     return Difference(found.value, found.low, found.high, method=found.method, **about)
 
 

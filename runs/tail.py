@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from nobid.runs.estimate import BOOTSTRAP_UP_TO, LEVEL, Estimate, bca
+from nobid.runs.estimate import BOOTSTRAP_UP_TO, LEVEL, Estimate, bootstrap_interval
 
 if TYPE_CHECKING:
     from nobid.runs.run import Run
@@ -52,7 +52,7 @@ def shortfall(values: Array) -> Estimate | None:
         return Estimate(value, value, value, paths, "same")
     if paths > BOOTSTRAP_UP_TO:
         return by_influence(value, tail_moves(values))
-    return bca(expected_shortfall, value, values)
+    return bootstrap_interval(expected_shortfall, value, values)
 
 
 def tail_moves(values: Array) -> Array:

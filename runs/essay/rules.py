@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nobid.runs.essay.declaration import Criterion
-from nobid.runs.estimate import Estimate, bca, mean_over_paths, ratio_over_paths
+from nobid.runs.estimate import Estimate, bootstrap_interval, mean_over_paths, ratio_over_paths
 from nobid.runs.paired import (
     FEWEST_MOVED,
     Difference,
@@ -118,7 +118,7 @@ def _drawn(weights: Sequence[float], statistic: str, kept: Sequence[Array], seed
         return Estimate(value, np.nan, np.nan, paths, "one")
     if all(np.ptp(one, axis=1).max() <= 0.0 for one in kept) or _all_alike(weights, kept):
         return Estimate(value, value, value, paths, "same")
-    return bca(contrast, value, everyone, seed=seed, smooth=statistic in SUMS)
+    return bootstrap_interval(contrast, value, everyone, seed=seed, smooth=statistic in SUMS)
 
 
 def _all_alike(weights: Sequence[float], kept: Sequence[Array]) -> bool:

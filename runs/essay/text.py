@@ -70,7 +70,7 @@ def turns(one: Trial) -> str:
 
 def elsewhere(one: Trial) -> str:
     """The verdicts in other worlds, which replace nothing."""
-    return "; ".join(f"{name}: {verdict}" for name, verdict in one.worlds) or NOTHING
+    return "; ".join(f"{name}: {verdict}" for name, verdict in one.worlds)
 
 
 def figures(one: Trial) -> Block:
