@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from nobid.runs import simulate
 from nobid.runs.scenarios import scenario
 
 HERE = Path(__file__).parent.parent
@@ -26,6 +27,14 @@ def test_the_python_of_the_readme_runs() -> None:
     run = names["run"]
     assert len(run.monthly) == 3  # type: ignore[attr-defined]
     assert len(run.events) > 0  # type: ignore[attr-defined]
+
+
+def test_what_the_readme_shows_of_the_first_command_is_what_the_run_says() -> None:
+    (shown,) = [one for one in re.findall(r"```\n(.*?)```", README, re.DOTALL) if one.startswith("baseline · ")]
+    said = [" ".join(line.split()) for line in str(simulate("baseline", seed=7).summary()).splitlines()]
+    lines = [" ".join(line.split()) for line in shown.splitlines()]
+    assert lines[: len(said)] == said  # what follows: where it lies, what to do next
+    assert len(said) > 20
 
 
 def test_the_scenario_of_the_readme_loads(tmp_path: Path) -> None:
