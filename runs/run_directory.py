@@ -252,14 +252,18 @@ def _abandoned(file: Path) -> bool:
 
 
 def alive(pid: int) -> bool:
-    """True where a process of this number runs on this machine."""
+    """True where a process of this number runs on this machine; a zombie does not run."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
     except PermissionError:
         return True
-    return True
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0]
+    except OSError:  # not Linux
+        return True
+    return state != "Z"
 
 
 def _sync(path: Path) -> None:

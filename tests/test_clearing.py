@@ -257,7 +257,10 @@ def test_a_class_is_paid_in_full_before_the_next_and_equals_share_alike(seed: in
     assert senior.paid_outside[gets_some, 0] == pytest.approx(outside[gets_some])
     equal = settle(owed, cash, outside=outside, beta=beta, order=True)
     assert equal.paid_outside[:, 0] == pytest.approx(equal.share[:, 0] * outside)
-    assert senior.paid_outside.sum() >= equal.paid_outside.sum() - 1e-8
+    if (
+        beta == 1.0
+    ):  # where failing costs, outsiders first can fail so many inside that all get less (seed 9881, beta 0)
+        assert senior.paid_outside.sum() >= equal.paid_outside.sum() - 1e-8
 
 
 @settings(max_examples=60, deadline=None)

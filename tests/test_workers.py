@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
@@ -21,7 +23,7 @@ from nobid.runs.errors import InputError
 from nobid.runs.job import Spread
 from nobid.runs.progress import Progress
 from nobid.runs.run import Run
-from nobid.runs.run_directory import Block, RunDirectory, plan, shard_of
+from nobid.runs.run_directory import Block, RunDirectory, alive, plan, shard_of
 from nobid.runs.simulation import simulate
 from nobid.runs.workers import DEATHS, Runner
 from tests.ensembles import ended, finished, hashes, is_alive, kill_one, killed, record, started, until, workers_of
@@ -119,6 +121,14 @@ def test_a_worker_that_is_killed_costs_nothing_but_its_block(tmp_path: Path) -> 
     assert process.returncode == 0
     toy(tmp_path / "whole", paths=120)
     assert hashes(tmp_path / "r") == hashes(tmp_path / "whole")
+
+
+def test_a_process_that_has_ended_is_not_alive_though_nobody_has_asked_for_its_end() -> None:
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    assert alive(os.getpid())
+    until(lambda: not alive(process.pid), "the process's end")  # a zombie from then on
+    assert process.wait() == 0
+    assert not alive(process.pid)
 
 
 @pytest.mark.slow
